@@ -10,14 +10,22 @@ from datetime import UTC, datetime, tzinfo
 from flask import Blueprint, Response, request
 from sqlalchemy import Connection
 
-from server.api import call_answer, item_answer, order_answer, site_answer, unknown_code_answer, wip_answer
+from server.api import (
+    call_answer,
+    item_answer,
+    order_answer,
+    site_answer,
+    unknown_code_answer,
+    value_answer,
+    wip_answer,
+)
 from server.api.openapi import documented
 from server.api.rest import page_of
 from server.api_errors import ApiError, json_answer
 from server.auth.gate import readers
 from server.context import current_hub
 from server.locale_format import site_of
-from server.queries.as_known_at import MOST_EVENTS, projection_at
+from server.queries.as_known_at import MOST_EVENTS, past_stock, projection_at
 from server.queries.calls import calls_until, open_calls
 from server.queries.current_master_data import master_data
 from server.queries.current_stock import StockRow, stock_now
@@ -31,6 +39,7 @@ from server.queries.site import current_locale, site_definitions
 from server.queries.stage_order import line_of
 from server.queries.unknown_codes import count_unknown, unknown_after
 from server.queries.valuation import Valuation
+from server.queries.value_slices import ValueBy, chosen, leaves, value_slices
 from server.queries.wip import GroupBy, wip
 from server.urls import before_pos, segments
 
@@ -57,6 +66,26 @@ def work_in_process() -> Response:
         valuation = Valuation(master_data(connection), now_us if at_us is None else at_us)
         report = wip(_stock(connection, valuation, at_us, now_us), by, valuation)
     return json_answer(wip_answer.wip_answer(report, valuation.at_us, known, lag, by, after, limit))
+
+
+@blueprint.get("/api/v1/value")
+@documented(value_answer.ValueAnswer, query=value_answer.ValueQuery, errors=(400, 401, 403))
+@readers
+def value() -> Response:
+    """The value of work in process by one attribute and across another one, now or `as_of` a past time."""
+    now_us = current_hub().clock.utc_us()
+    by = _value_by("by", ValueBy.STAGE)
+    across = _value_by("across", ValueBy.STAGE if by == ValueBy.COMPONENT else ValueBy.COMPONENT)
+    wanted = {each: request.args[each] for each in ValueBy if each in request.args}
+    at_us = _as_of(request.args.get("as_of", ""), now_us)
+    limit, cursor = page_of()
+    after = _after_row(cursor, by)
+    with current_hub().store.read() as connection:
+        lag = lag_of(connection, now_us)
+        known = _known(request.args.get("known", ""), lag.pos)
+        valuation, stock = past_stock(connection, None if known == lag.pos else known, at_us, now_us)
+    slices = value_slices(chosen(leaves(stock, valuation), wanted, valuation.at_us), by, across, valuation)
+    return json_answer(value_answer.value_answer(slices, valuation.at_us, known, lag, after, limit))
 
 
 @blueprint.get("/api/v1/items/<segment:item>", merge_slashes=False)
@@ -209,7 +238,7 @@ def _flag(name: str) -> bool:
     return text == "1"
 
 
-def _after_row(cursor: str, by: GroupBy) -> wip_answer.RowCursor | None:
+def _after_row(cursor: str, by: GroupBy | ValueBy) -> wip_answer.RowCursor | None:
     """The place of the last row of the page before, from its cursor. Raises `ApiError` 400."""
     if not cursor:
         return None
@@ -239,6 +268,15 @@ def _stock(connection: Connection, valuation: Valuation, at_us: int | None, now_
     if at_us is None or at_us >= now_us:
         return without_members(connection, stock_now(connection), valuation)
     return without_members(connection, stock_at(connection, at_us), valuation, at_us)
+
+
+def _value_by(word: str, default: ValueBy) -> ValueBy:
+    text = request.args.get(word) or default
+    try:
+        return ValueBy(text)
+    except ValueError:
+        expected = f"one of {', '.join(ValueBy)}"
+        raise ApiError(400, f"{word} {text[:40]!r}", expected, f"Leave it out for {default}.") from None
 
 
 def _by(text: str) -> GroupBy:

@@ -8,6 +8,7 @@ not work in process.
 [[0, 1], [1, 0]]
 """
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import NamedTuple
@@ -63,12 +64,16 @@ class ValueTotal(NamedTuple):
 
 
 class ValueSlices(NamedTuple):
-    """Rows, the most valuable first where they have no order of their own, and their total."""
+    """Rows sorted by key and unit, and their total."""
 
     by: ValueBy
     across: ValueBy
     rows: tuple[ValueRow, ...]
     total: ValueTotal
+
+    def start_after(self, key: str | None, unit: str | None) -> int:
+        """The place of the first row behind a key and a unit, whether that row is still there or not."""
+        return bisect_right(self.rows, _place(key, unit), key=lambda row: _place(row.key, row.unit))
 
 
 class Leaf(NamedTuple):
@@ -160,9 +165,14 @@ def chosen(found: Iterable[Leaf], wanted: Mapping[ValueBy, str], at_us: int) -> 
     ]  # fmt: skip
 
 
-def value_slices(found: Sequence[Leaf], by: ValueBy, across: ValueBy, valuation: Valuation) -> ValueSlices:
-    """The leaves by one attribute in rows and by another one in columns."""
-    at_us = valuation.at_us
+def value_slices(
+    found: Sequence[Leaf], by: ValueBy, across: ValueBy, valuation: Valuation, step: int = 1
+) -> ValueSlices:
+    """The leaves by one attribute in rows and by another one in columns.
+
+    Each value is a multiple of `step` micros, so that a page in whole cents adds up too.
+    """
+    at_us, divisor = valuation.at_us, MILLI * step
     rows: dict[tuple[str | None, str | None], list[Leaf]] = {}
     for leaf in found:
         rows.setdefault((key_of(leaf, by, at_us), _unit(leaf, by, valuation)), []).append(leaf)
@@ -175,22 +185,17 @@ def value_slices(found: Sequence[Leaf], by: ValueBy, across: ValueBy, valuation:
             if leaf.amount:
                 amounts[place[key_of(leaf, across, at_us)]] += leaf.amount
         table.append(amounts)
-    row_sums = shares([sum(amounts) for amounts in table])
-    column_sums = shares([sum(column) for column in zip(*table, strict=True)]) if columns else []
+    row_sums = shares((sum(amounts) for amounts in table), divisor)
+    column_sums = shares((sum(column) for column in zip(*table, strict=True)), divisor) if columns else []
+    divided = [[part * step for part in parts] for parts in cells(table, row_sums, column_sums, divisor)]
     names = [key or "" for key in columns]
     made = [
-        _row(key, unit, of_row, value, dict(zip(names, parts, strict=True)), by)
-        for (key, unit), of_row, value, parts in zip(
-            rows, rows.values(), row_sums, cells(table, row_sums, column_sums), strict=True
-        )
+        _row(key, unit, of_row, value * step, dict(zip(names, parts, strict=True)), by)
+        for (key, unit), of_row, value, parts in zip(rows, rows.values(), row_sums, divided, strict=True)
     ]
-    order = _order(by, valuation)
-    made.sort(
-        key=lambda row: (order(row.key) if by in _IN_ORDER else (row.key is None, -row.value_micros, ""), _place(row))
-    )
-    total = ValueTotal(
-        sum(row_sums), dict(zip(names, column_sums, strict=True)), _items(found), _items(_incomplete(found))
-    )
+    made.sort(key=lambda row: _place(row.key, row.unit))
+    parts_of_all = dict(zip(names, (part * step for part in column_sums), strict=True))
+    total = ValueTotal(sum(row_sums) * step, parts_of_all, _items(found), _items(_incomplete(found)))
     return ValueSlices(by, across, tuple(made), total)
 
 
@@ -246,8 +251,16 @@ def _order(by: ValueBy, valuation: Valuation) -> Callable[[str | None], tuple[bo
     return lambda key: (key is None, 0, key or "")
 
 
-def _place(row: ValueRow) -> tuple[bool, str, str]:
-    return (row.key is None, row.key or "", row.unit or "")
+def ranked(slices: ValueSlices, valuation: Valuation) -> list[ValueRow]:
+    """The rows as a person reads them: stages, operations and ages in their own order, others by value, highest first."""
+    order = _order(slices.by, valuation)
+    if slices.by in _IN_ORDER:
+        return sorted(slices.rows, key=lambda row: order(row.key))
+    return sorted(slices.rows, key=lambda row: (row.key is None, -row.value_micros))
+
+
+def _place(key: str | None, unit: str | None) -> tuple[bool, str, str]:
+    return (key is None, key or "", unit or "")
 
 
 def cells(

@@ -5,7 +5,15 @@ from shop_writer import ShopWriter
 
 from server.config import HubConfig
 
-LISTS = ("/api/v1/wip", "/api/v1/items/WO-1", "/api/v1/orders", "/api/v1/calls", "/api/v1/stages", "/api/v1/stations")
+LISTS = (
+    "/api/v1/wip",
+    "/api/v1/value",
+    "/api/v1/items/WO-1",
+    "/api/v1/orders",
+    "/api/v1/calls",
+    "/api/v1/stages",
+    "/api/v1/stations",
+)
 PAGES = (
     "/",
     "/wall",
@@ -38,7 +46,7 @@ def asked(hub_app, address, word):
     return hub_app.anonymous().get(f"{address}{'&' if '?' in address else '?'}{word}")
 
 
-@pytest.mark.parametrize("address", [*LISTS, *PAGES, "/api/v1/events", "/api/v1/snapshot", "/api/v1/items/changes"])
+@pytest.mark.parametrize("address", [*LISTS, *PAGES, *VALUE, "/api/v1/events", "/api/v1/snapshot", "/api/v1/items/changes"])
 def test_an_unknown_query_word_is_refused_with_the_known_ones(hub_app, shop_writer, address):
     answer = asked(hub_app, address, "colour=red")
     assert answer.status_code == 400
@@ -52,7 +60,7 @@ def test_a_past_time_is_refused_where_only_the_present_is_answered(hub_app, shop
     assert "/api/v1/wip?as_of=" in answer.json["error"]["do"]
 
 
-@pytest.mark.parametrize("address", ["/", "/api/v1/wip"])
+@pytest.mark.parametrize("address", ["/", "/api/v1/wip", *VALUE])
 @pytest.mark.parametrize("time", ["yesterday", "2999-01-01T00:00", "2026-13-01", "999999999999999999"])
 def test_a_time_that_is_no_past_time_is_refused(hub_app, shop_writer, address, time):
     assert asked(hub_app, address, f"as_of={time}").status_code == 400

@@ -13,7 +13,7 @@ from server.queries.current_master_data import master_data
 from server.queries.current_stock import stock_now
 from server.queries.historical_stock import stock_at
 from server.queries.valuation import Valuation
-from server.queries.value_slices import DAY_US, ValueBy, age_of, cells, chosen, leaves, value_slices
+from server.queries.value_slices import DAY_US, ValueBy, age_of, cells, chosen, leaves, ranked, value_slices
 from server.queries.wip import GroupBy, wip
 from station.core.ledger.costs import half_even, shares
 
@@ -133,10 +133,15 @@ def test_rows_have_pieces_once_and_keep_units_apart(small):
     small.settle()
     found = sliced(small, ValueBy.STAGE)
     assert [(row.key, row.unit, row.qty_milli, row.items, row.unvalued_milli) for row in found.rows] == [
+        ("deburr", "pcs", 30_000, 1, 0),
         ("saw", "m", 3_000, 1, 3_000),
         ("saw", "pcs", 10_000, 1, 0),
-        ("deburr", "pcs", 30_000, 1, 0),
     ]
+    assert [(found.rows[n].key, found.rows[n].unit) for n in (found.start_after("e", None), 2)] == [
+        ("saw", "m"),
+        ("saw", "pcs"),
+    ]
+    assert [row.key for row in ranked(found, valued(small)[1])] == ["saw", "saw", "deburr"]
     assert (found.total.items, found.total.unvalued_items) == (2, 1)
     (no_cost,) = (row for row in sliced(small, ValueBy.COMPONENT).rows if row.key is None)
     assert (no_cost.value_micros, no_cost.items, no_cost.unvalued_milli) == (0, 1, 3_000)
