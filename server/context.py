@@ -6,8 +6,9 @@ from threading import BoundedSemaphore
 from typing import cast
 
 from flask import current_app
+from sqlalchemy import Connection
 
-from server.api.snapshot_cache import CachedSnapshot
+from server.api.snapshot_cache import CachedSnapshot, Display
 from server.auth.passwords import PASSWORDS, Passwords
 from server.auth.rate_limit import SignInLimiter
 from server.clock.readings import HubClock
@@ -48,14 +49,17 @@ class HubContext:
     limits: HubLimits = HubLimits()
     streams: BoundedSemaphore = field(default_factory=lambda: BoundedSemaphore(MAX_STREAMS))  # free event streams
 
-    def definitions(self) -> tuple[str, bytes]:
-        """(version, body) of the snapshot with which stations check scans."""
-        with self.store.read() as connection:
-            definitions = site_definitions(connection)
-        now_us = self.clock.utc_us()
+    def definitions(self, connection: Connection | None = None) -> tuple[str, bytes]:
+        """(version, body) of the snapshot with which stations check scans, by default in a transaction of its own."""
+        if connection is None:
+            with self.store.read() as reading:
+                return self.definitions(reading)
+        return self.snapshot.current(connection, self.clock.utc_us(), self._display)
+
+    def _display(self, connection: Connection, now_us: int) -> Display:
+        definitions = site_definitions(connection)
         site = site_at(site_history(definitions, site_of(self.config)), now_us)
-        separators = locale_of(self.config, definitions, now_us).separators
-        return self.snapshot.current(self.store, separators, site.zone)
+        return locale_of(self.config, definitions, now_us).separators, site.zone
 
     @property
     def clock(self) -> HubClock:

@@ -20,7 +20,6 @@ from server.auth.gate import caller, devices, readers
 from server.clock.readings import stepped
 from server.clock.watch import expected_by_boottime, unsure, why_in_doubt
 from server.context import current_hub
-from server.db import schema
 from server.ledger import station_logs
 from server.ledger.hub_log import compare_station_clock, hub_row
 from server.ledger.ingest import BatchRefused, EventBatch, append
@@ -73,9 +72,9 @@ def session() -> Response:
                 )
             hub = hub_row(connection)
             trusted = why_in_doubt(connection, clock) is None
+            version = current_hub().definitions(connection)[0]
     if isinstance(log, ApiError):
         raise log
-    version = current_hub().definitions()[0]
     sent = clock.read()
     # If the clock stepped between t2 and t3, the anchor would map one boottime to two times.
     sealed = trusted and body.boot is not None and not stepped(received, sent)
@@ -110,7 +109,7 @@ def events(log_id: str) -> Response:
     with current_hub().store.write() as connection:
         log = _own_log(connection, log_key, device, now_us, None)
         if not isinstance(log, ApiError):
-            result = append(connection, batch, recv_us=now_us, device=device.id)
+            result = append(connection, batch, recv_us=now_us, device=device.id, log=log)
     if isinstance(log, ApiError):
         raise log
     counts = current_hub().counts
@@ -158,17 +157,16 @@ def heartbeat() -> Response:
         "aside": body.aside,
     }
     with current_hub().store.write() as connection:
-        connection.execute(schema.heartbeat.delete().where(schema.heartbeat.c.station == name))
-        connection.execute(schema.heartbeat.insert(), [row])
+        station_logs.keep_heartbeat(connection, row)
         hub = hub_row(connection)
         reached = (None, None) if row["log_id"] is None else station_logs.reached(connection, row["log_id"])
         if body.clock == "synced" and unsure(connection):
             compare_station_clock(connection, clock, name, body.wall_us, now_us)
+        version = current_hub().definitions(connection)[0]
     counts = current_hub().counts
     counts.seen.labels(name).set(now_us / 1_000_000)
     counts.waiting.labels(name).set(body.waiting or 0)
     wait_ms = NEWS_BEAT_MS if body.waiting else BEAT_MS
-    version = current_hub().definitions()[0]
     return json_answer(HeartbeatAnswer(wait_ms, version, hub.epoch, bytes(hub.head).hex(), *reached))
 
 
@@ -177,8 +175,8 @@ def heartbeat() -> Response:
 @readers
 def snapshot() -> Response:
     """The current snapshot of the master data; 304 if its version equals the ETag in If-None-Match."""
-    version, body = current_hub().definitions()
     with current_hub().store.read() as connection:
+        version, body = current_hub().definitions(connection)
         hub = hub_row(connection)
     position = {"epoch": hub.epoch, "head": bytes(hub.head).hex()}
     # The ETag excludes the position: it changes with each scan, the definitions do not.

@@ -4,11 +4,9 @@ Quantities are decimal strings, money whole millionths of the currency, times IS
 are never added.
 """
 
-from contextlib import ExitStack
 from datetime import UTC, datetime, tzinfo
 
 from flask import Blueprint, Response, request
-from sqlalchemy import Connection
 
 from server.api import (
     call_answer,
@@ -25,14 +23,12 @@ from server.api_errors import ApiError, json_answer
 from server.auth.gate import readers
 from server.context import current_hub
 from server.locale_format import site_of
-from server.queries.as_known_at import MOST_EVENTS, past_stock, projection_at
+from server.queries.as_known_at import past_stock
 from server.queries.calls import calls_until, open_calls
 from server.queries.current_master_data import master_data
-from server.queries.current_stock import StockRow, stock_now
-from server.queries.historical_stock import stock_at
+from server.queries.current_stock import stock_now
 from server.queries.item_detail import item_detail
 from server.queries.lag import lag_of
-from server.queries.order_family import without_members
 from server.queries.order_progress import STATUSES, orders_after
 from server.queries.search import item_named
 from server.queries.site import current_locale, site_definitions
@@ -58,13 +54,11 @@ def work_in_process() -> Response:
     at_us = _as_of(request.args.get("as_of", ""), now_us)
     limit, cursor = page_of()
     after = _after_row(cursor, by)
-    with current_hub().store.read() as connection, ExitStack() as stack:
+    with current_hub().store.read() as connection:
         lag = lag_of(connection, now_us)
         known = _known(request.args.get("known", ""), lag.pos)
-        if known != lag.pos:
-            connection = stack.enter_context(projection_at(connection, known))  # noqa: PLW2901  replaces the live one
-        valuation = Valuation(master_data(connection), now_us if at_us is None else at_us)
-        report = wip(_stock(connection, valuation, at_us, now_us), by, valuation)
+        valuation, stock = past_stock(connection, None if known == lag.pos else known, at_us, now_us)
+        report = wip(stock, by, valuation)
     return json_answer(wip_answer.wip_answer(report, valuation.at_us, known, lag, by, after, limit))
 
 
@@ -264,12 +258,6 @@ def _before_call(cursor: str) -> tuple[int, str, int] | None:
         raise ApiError(400, f"cursor {cursor[:40]!r}", "the `cursor` of an answer", "Start without one.") from None
 
 
-def _stock(connection: Connection, valuation: Valuation, at_us: int | None, now_us: int) -> list[StockRow]:
-    if at_us is None or at_us >= now_us:
-        return without_members(connection, stock_now(connection), valuation)
-    return without_members(connection, stock_at(connection, at_us), valuation, at_us)
-
-
 def _value_by(word: str, default: ValueBy) -> ValueBy:
     text = request.args.get(word) or default
     try:
@@ -294,12 +282,5 @@ def _known(text: str, pos: int) -> int:
     if not 0 <= known <= pos:
         raise ApiError(
             400, f"known {text[:40]!r}", f"a position from 0 to {pos}", "Leave it out for what is known now."
-        )
-    if MOST_EVENTS < known < pos:
-        raise ApiError(
-            400,
-            f"known {known}",
-            f"{pos}, or at most {MOST_EVENTS}, because the answer folds the ledger from its beginning",
-            "Leave `known` out, or query a copy of the hub that is restored from a backup of that time.",
         )
     return known

@@ -11,13 +11,19 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import Connection, and_, select
+from sqlalchemy import Connection, and_, bindparam, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from server.db import schema
 from server.db.store import Store
 
 REFRESH_S = 5.0
+# Built once: it is executed for each request of a station, and to build it takes SQLAlchemy longer than to execute it.
+_DEVICE = (
+    select(schema.device.c.id, schema.station.c.name)
+    .join(schema.station, schema.station.c.id == schema.device.c.station)
+    .where(and_(schema.device.c.token_hash == bindparam("hash"), schema.device.c.state == "active"))
+)
 _log = logging.getLogger(__name__)
 
 
@@ -75,12 +81,7 @@ def revoke(connection: Connection, name: str, now_us: int) -> None:
 
 def device_of(connection: Connection, token: str) -> Device | None:
     """The device of a token; None for an unknown or revoked one."""
-    station, device = schema.station, schema.device
-    row = connection.execute(
-        select(device.c.id, station.c.name)
-        .join(station, station.c.id == device.c.station)
-        .where(and_(device.c.token_hash == token_hash(token), device.c.state == "active"))
-    ).first()
+    row = connection.execute(_DEVICE, {"hash": token_hash(token)}).first()
     return None if row is None else Device(row.id, row.name)
 
 

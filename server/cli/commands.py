@@ -45,6 +45,7 @@ class HubCommands(click.Group):
         """Run a command; convert known errors into `ClickException`."""
         from sqlalchemy.exc import DatabaseError
 
+        from server.db.newer_database import NewerDatabase
         from server.db.writer_lock import HubLocked
         from server.ledger.entries import EntryRefused
         from server.ops.admin_commands import CommandFailed
@@ -52,9 +53,12 @@ class HubCommands(click.Group):
         from server.ops.bootstrap import NoHub
         from server.ops.transfer import TransferError
 
+        known = (
+            BackupError, CommandFailed, ConfigError, EntryRefused, HubLocked, NewerDatabase, NoHub, TransferError,
+        )  # fmt: skip
         try:
             return super().invoke(ctx)
-        except (BackupError, ConfigError, EntryRefused, HubLocked, NoHub, CommandFailed, TransferError) as error:
+        except known as error:
             raise click.ClickException(str(error)) from error
         except PermissionError as error:
             msg = f"{error}. Check the permissions of the hub's files."
@@ -115,6 +119,7 @@ def verify_command(config_path: Path | None, db: str | None) -> None:
 
     Exits with 1 if there is one.
     """
+    from server.db.migrations import HEAD, version_of
     from server.ledger.ingest import last_pos
     from server.ledger.verify import notes, verify
     from server.ops.bootstrap import open_read_only
@@ -126,10 +131,11 @@ def verify_command(config_path: Path | None, db: str | None) -> None:
         breaks = verify(connection)
         pos = last_pos(connection)
         remarks = [] if breaks else notes(connection)
-        if is_outdated(connection):
+        outdated = version_of(connection) != HEAD or is_outdated(connection)
+        if outdated:
             remarks.append("The rows of items are of an earlier version, and are not verified. Start the hub once.")
         row_breaks = 0
-        for row_break in () if breaks or is_outdated(connection) else verify_rows(connection):
+        for row_break in () if breaks or outdated else verify_rows(connection):
             row_breaks += 1
             if row_breaks <= MOST_ROW_BREAKS:
                 click.echo(str(row_break))

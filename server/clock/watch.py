@@ -21,6 +21,7 @@ from server.projection.internal_tables import anchor
 
 AHEAD_US = 4 * 86_400_000_000  # a hub that is switched off over a long weekend
 KEPT_EVERY_US = 60_000_000  # interval at which a trusted reading is stored
+_WATCH = select(schema.clock_watch)
 SET_RIGHT = " Set it right, then: wipline-hub clock confirm"
 
 
@@ -166,7 +167,7 @@ def _newest_backup_us(connection: Connection) -> int | None:
 
 
 def _row(connection: Connection) -> Any:
-    return connection.execute(select(schema.clock_watch)).first()
+    return connection.execute(_WATCH).first()
 
 
 def _update(connection: Connection, **changes: Any) -> None:

@@ -188,6 +188,11 @@ class Store:
             with connection.begin():
                 yield connection
 
+    def leave_projection(self) -> None:
+        """Release the lock of the only projector, so that another process can take it."""
+        if self._projector is not None:
+            self._projector.dispose()
+
     def keeps_backups(self) -> bool:
         """Whether this process makes the backups: on PostgreSQL the first one that asks, until it ends."""
         if self._backups is None:

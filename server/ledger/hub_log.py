@@ -20,11 +20,12 @@ from station.core.hash_chain import LOG_ID_BYTES, anchor_mac, boot_bytes, link
 from station.system.version import version
 
 HUB = "hub"
+_HUB = select(schema.hub)
 
 
 def hub_row(connection: Connection) -> Any:
     """The single row of the table `hub`: identity, epoch, own log and chain head."""
-    return connection.execute(select(schema.hub)).one()
+    return connection.execute(_HUB).one()
 
 
 def append_own(connection: Connection, events: Sequence[bytes], now_us: int) -> tuple[bytes, int, int]:
@@ -35,7 +36,7 @@ def append_own(connection: Connection, events: Sequence[bytes], now_us: int) -> 
     for encoded in events:
         tip = link(tip, encoded)
     batch = EventBatch(log_id, log.accepted_thru + 1, prev, tip, events)
-    appended = append(connection, batch, recv_us=now_us)
+    appended = append(connection, batch, recv_us=now_us, log=log)
     assert not isinstance(appended, BatchRefused)  # the hub's own tip, read under the lock of the same transaction
     return log_id, batch.from_seq, appended.pos - len(events) + 1
 

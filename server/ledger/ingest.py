@@ -14,7 +14,7 @@ from hashlib import sha256
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, and_, func, select
+from sqlalchemy import Connection, and_, bindparam, func, select
 
 from server.db import schema
 from server.db.bulk_insert import insert_many
@@ -24,6 +24,16 @@ from server.text import counted
 from station.core.hash_chain import genesis, ledger_link, link
 from station.core.protocol import EventVerdict
 
+_AT_LEDGER = schema.counter.c.name == "ledger"
+# Built once: to build one takes SQLAlchemy longer than to execute it.
+_STATE = select(select(schema.counter.c.pos).where(_AT_LEDGER).scalar_subquery(), schema.hub.c.epoch, schema.hub.c.head)
+_SET_POS = schema.counter.update().where(_AT_LEDGER).values(pos=bindparam("to"))
+_SET_HEAD = schema.hub.update().values(head=bindparam("to"))
+_ADVANCE = (
+    schema.log.update()
+    .where(schema.log.c.log_id == bindparam("of"))
+    .values(accepted_thru=bindparam("thru"), tip=bindparam("last"), doubt_seq=bindparam("asked"))
+)
 MAX_FORKS = 10_000  # in one log: more than a copied card causes in a day; bounds the disk space that one device can use
 
 
@@ -76,23 +86,32 @@ class _Link(msgspec.Struct, frozen=True, gc=False):
 
 
 def append(
-    connection: Connection, batch: EventBatch, *, recv_us: int, device: int | None = None, max_forks: int = MAX_FORKS
+    connection: Connection,
+    batch: EventBatch,
+    *,
+    recv_us: int,
+    device: int | None = None,
+    max_forks: int = MAX_FORKS,
+    log: Any = None,
 ) -> BatchAppended | BatchRefused:
     """Append a batch to the ledger inside the caller's transaction. Acknowledge it only after the commit.
 
-    `max_forks`: events at occupied places that the hub keeps of one log.
+    `max_forks`: events at occupied places that the hub keeps of one log. `log`: the log's row, where the caller has read it
+    in this transaction.
 
-    The log's row must exist (`server.ledger.station_logs`). Commit also after `BatchRefused`: the row of the log then names
-    the event that the hub requested again.
+    The transaction is one of `Store.write`, which run one after another, so the position is read without a lock. The log's
+    row must exist (`server.ledger.station_logs`). Commit also after `BatchRefused`: the row of the log then names the event
+    that the hub requested again.
 
-    1. Lock the counter of positions, so that appends run one after another.
+    1. Read the state of the ledger: its last position, the epoch and the chain head.
     2. Check the batch against the hash chain; a batch that does not fit is refused.
     3. Sort its events: forks from the first foreign event on, duplicates, fresh ones.
     4. Store the forks, unless the log has too many.
     5. Insert the fresh events, close the gaps that they fill, and advance the log.
     """
-    pos = lock_counter(connection)
-    log = connection.execute(select(schema.log).where(schema.log.c.log_id == batch.log_id)).one()
+    pos, epoch, head = connection.execute(_STATE).one()
+    if log is None:
+        log = connection.execute(select(schema.log).where(schema.log.c.log_id == batch.log_id)).one()
     placed = _place(connection, batch, log)
     if isinstance(placed, BatchRefused):
         _remember(connection, batch.log_id, doubt_seq=placed.seq)
@@ -106,18 +125,16 @@ def append(
         full = _keep_forks(connection, batch.log_id, forks, log.forks, recv_us, device, max_forks)
         if full is not None:
             return full
-    owner = connection.execute(select(schema.hub.c.epoch, schema.hub.c.head)).one()
-    head = owner.head
     if fresh:
         pos, head = _insert(connection, batch.log_id, fresh, pos, head, recv_us)
         _close_gaps(connection, log, fresh)
         _advance(connection, log, fresh[-1])
         if claimed:
             _keep_damage(connection, batch.log_id, fresh[0], recv_us)
-        connection.info[GROWN] = (owner.epoch, pos)
+        connection.info[GROWN] = (epoch, pos)
     accepted = max(log.accepted_thru, fresh[-1].seq) if fresh else log.accepted_thru
     durable = min(log.durable_thru, fresh[0].seq - 1) if fresh else log.durable_thru
-    return BatchAppended(verdicts, accepted, durable, owner.epoch, head, pos)
+    return BatchAppended(verdicts, accepted, durable, epoch, head, pos)
 
 
 def _verdict(event: _Link, fork_from: int, claimed: bool) -> str:
@@ -126,13 +143,6 @@ def _verdict(event: _Link, fork_from: int, claimed: bool) -> str:
     if event.stored is not None:
         return "dup"
     return "damaged" if claimed else "ok"
-
-
-def lock_counter(connection: Connection) -> int:
-    """Lock the counter of positions until the transaction ends, so that appends run one after another; its value."""
-    counter = schema.counter
-    locked = counter.update().where(counter.c.name == "ledger").values(pos=counter.c.pos).returning(counter.c.pos)
-    return int(connection.execute(locked).scalar_one())
 
 
 def _place(connection: Connection, batch: EventBatch, log: Any) -> tuple[list[_Link], bool, bool] | BatchRefused:
@@ -269,8 +279,8 @@ def _insert(
         head = ledger_link(head, pos, log_id, event.seq, event.hash)
         rows.append((pos, log_id, event.seq, event.encoded, event.prev, event.hash, recv_us, head))
     insert_many(connection, schema.ledger, rows)
-    connection.execute(schema.counter.update().where(schema.counter.c.name == "ledger").values(pos=pos))
-    connection.execute(schema.hub.update().values(head=head))
+    connection.execute(_SET_POS, {"to": pos})
+    connection.execute(_SET_HEAD, {"to": head})
     return pos, head
 
 
@@ -313,7 +323,7 @@ def _advance(connection: Connection, log: Any, last: _Link) -> None:
     if last.seq <= log.accepted_thru:
         return  # the events filled a gap
     asked = log.doubt_seq if log.doubt_seq is not None and log.doubt_seq > last.seq else None
-    _remember(connection, log.log_id, accepted_thru=last.seq, tip=last.hash, doubt_seq=asked)
+    connection.execute(_ADVANCE, {"of": log.log_id, "thru": last.seq, "last": last.hash, "asked": asked})
 
 
 def _remember(connection: Connection, log_id: bytes, **changes: Any) -> None:

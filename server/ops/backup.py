@@ -20,6 +20,7 @@ from urllib.parse import quote
 from sqlalchemy import Connection, inspect, select
 from sqlalchemy.exc import SQLAlchemyError
 
+from server.db.newer_database import refuse_newer
 from server.db.schema import known_break
 from server.db.store import Store, as_url, sqlite_path
 from server.db.writer_lock import WriterLock
@@ -213,6 +214,7 @@ def _verified(path: Path, database: str | Path) -> tuple[int, int]:
     store = Store(database, writing=False)
     try:
         with store.read() as connection:
+            refuse_newer(connection, path)
             known = _known_breaks(connection)
             breaks = [found for found in verify(connection) if str(found) not in known]
             epoch, pos = hub_row(connection).epoch, last_pos(connection)
@@ -259,7 +261,8 @@ def restore(db: str, backup: Path, host: Host | None = None) -> tuple[Path | Non
     3. Decide and finish the swap (`server.ops.restore_swap`); lock the new file.
     4. Open the hub, which begins the new epoch.
 
-    Raises `HubLocked` while a hub uses the database, and `BackupError` for a backup that does not verify.
+    Raises `HubLocked` while a hub uses the database, `BackupError` for a backup that does not verify, and `NewerDatabase`
+    for one that a later version made.
     """
     if not backup.is_file():
         msg = f"{backup} is not a file; expected a backup made by wipline-hub backup. Name one."

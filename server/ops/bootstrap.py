@@ -8,6 +8,7 @@ from sqlalchemy import inspect, select, text
 
 from server.db import schema
 from server.db.migrations import upgrade
+from server.db.newer_database import refuse_newer
 from server.db.postgresql import server_location
 from server.db.rollback_guard import DatabaseLocation, moved, set_back
 from server.db.store import Store, sqlite_path
@@ -82,14 +83,16 @@ def open_hub(
 ) -> Store:
     """Open the hub in this database for writing: upgrade its tables, and begin a new epoch after a move or for `cause`.
 
-    The store is closed again where a step fails. Raises `NoHub` where there is no hub and `HubLocked` where another process
-    has the database.
+    The store is closed again where a step fails. Raises `NoHub` where there is no hub, `NewerDatabase` for one of a later
+    version, and `HubLocked` where another process has the database.
     """
     with ExitStack() as on_error:
         store = on_error.enter_context(closing(Store(db, lock=lock, host=host))) if database_exists(db) else None
         if store is None or not is_hub(store):
             msg = f"{db} holds no hub. Create one: wipline-hub init --db {db}"
             raise NoHub(msg)
+        with store.read() as connection:  # a writing connection would already change the file
+            refuse_newer(connection, db_name(store))
         with store.write() as connection:
             upgrade(connection)
         begin_epoch_if_moved(store, cause=cause)
@@ -101,7 +104,8 @@ def open_hub(
 def open_read_only(db: str | Path) -> Iterator[Store]:
     """Open the hub in this database read-only, also while the hub runs.
 
-    Raises `NoHub` where there is none, and `PermissionError` where this user may not read it.
+    Raises `NoHub` where there is none, `NewerDatabase` for one of a later version, and `PermissionError` where this user may
+    not read it.
     """
     path = sqlite_path(db)
     if path is not None:
@@ -114,10 +118,17 @@ def open_read_only(db: str | Path) -> Iterator[Store]:
         if store is None or not is_hub(store):
             msg = f"{db} holds no hub. Create one: wipline-hub init --db {db}"
             raise NoHub(msg)
+        with store.read() as connection:
+            refuse_newer(connection, db_name(store))
         yield store
     finally:
         if store is not None:
             store.close()
+
+
+def db_name(store: Store) -> str:
+    """The database in a message: the path of its file, or the address of the server without its password."""
+    return str(store.path) if store.path is not None else store.url.render_as_string()
 
 
 def is_hub(store: Store) -> bool:

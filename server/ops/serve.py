@@ -33,6 +33,7 @@ from server.db.position_signal import PositionSignal
 from server.db.store import Store, sqlite_path
 from server.db.writer_lock import WriterLock
 from server.http.connection import MAX_CONNECTIONS
+from server.http.request_worker import name_thread
 from server.ledger.hub_log import keep_time
 from server.ops import gc_tuning
 from server.ops.bootstrap import database_exists, open_hub
@@ -218,6 +219,7 @@ class WorkerTasks:
         self.tokens.refresh()  # before the first request
         for thread in (*self._threads, *([self._control] if self._control else [])):
             thread.start()
+            name_thread(thread.name, thread.native_id)
 
     def _ended_thread(self) -> str | None:
         for thread in self._threads:

@@ -17,15 +17,16 @@ from sqlalchemy import Connection, Table, create_engine, func, select, text
 
 from server.db import schema
 from server.db.bulk_insert import insert_many
-from server.db.migrations import upgrade
+from server.db.migrations import HEAD, upgrade, version_of
 from server.db.position_signal import PositionSignal
 from server.db.store import Store, sqlite_path
 from server.ledger.hub_log import begin_epoch
 from server.ledger.ingest import last_pos
-from server.ops.bootstrap import open_hub, open_read_only, require_empty, save_location
+from server.ops.bootstrap import db_name, open_hub, open_read_only, require_empty, save_location
 from server.ops.host import Host
+from server.projection.fold_version import is_outdated
 from server.projection.rebuild import rebuild_tables
-from server.projection.tables import SURROGATES, TABLES
+from server.projection.tables import TABLES, folded_rows
 from server.projection.worker import Projector
 
 ROWS_AT_ONCE = 1_000
@@ -114,7 +115,8 @@ def snapshot(db: str, target: Path) -> int:
     """Write the ledger and its folded state into a new SQLite file with views. Returns the number of events.
 
     The views `in_process`, `orders`, `item_history` and `open_findings` have quantities in units and times in UTC. Works
-    while the hub runs. Raises `TransferError` where the target exists or cannot be written, and `NoHub`.
+    while the hub runs. Raises `TransferError` where the target exists or cannot be written or the hub is of an
+    earlier version, and `NoHub`.
     """
     if target.exists():
         msg = f"{target} exists; expected a new file. Name another one: a snapshot overwrites no file."
@@ -123,6 +125,7 @@ def snapshot(db: str, target: Path) -> int:
     try:
         target.touch(mode=0o600)
         with open_read_only(db) as store, store.read() as rows:
+            _require_this_version(rows, store)
             engine = create_engine(f"sqlite:///{target}")
             with engine.begin() as connection:
                 schema.metadata.create_all(connection, tables=tables)
@@ -143,6 +146,15 @@ def snapshot(db: str, target: Path) -> int:
     return events
 
 
+def _require_this_version(rows: Connection, store: Store) -> None:
+    if version_of(rows) != HEAD or is_outdated(rows):
+        msg = (
+            f"{db_name(store)} is of an earlier version; expected items that this version folded."
+            " Start the hub once, wait until its pages are up to date, and repeat the command."
+        )
+        raise TransferError(msg)
+
+
 def ledger_hash(connection: Connection) -> str:
     """SHA-256 of all rows of the ledger in their order, in hex."""
     digest = sha256()
@@ -155,8 +167,7 @@ def state_hash(connection: Connection) -> str:
     """A hash of the folded state, in hex: the sum of the hashes of its rows without surrogate ids, in whatever order."""
     total = 0
     for table in TABLES:
-        columns = [column for column in table.columns if column.name not in SURROGATES.get(table.name, ())]
-        for row in connection.execute(select(*columns)).yield_per(ROWS_AT_ONCE):
+        for row in connection.execute(folded_rows(table)).yield_per(ROWS_AT_ONCE):
             total += int.from_bytes(sha256(repr((table.name, *row)).encode()).digest())
     return (total % 2**256).to_bytes(32).hex()
 

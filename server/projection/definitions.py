@@ -10,12 +10,13 @@ from server.db.bulk_insert import insert_many
 from server.projection.dead_letters import attribute_error
 from server.projection.internal_tables import looked_up
 from server.projection.ledger_row import LedgerRow
-from server.projection.tables import definition, item
+from server.projection.tables import DEFINITION_CHANGES, definition, item, projection
 from station.core.codes import RefusedPattern, usable_patterns
 from station.core.ledger.void_resolution import effective
 from station.core.master_data import NAMED_BY, Definition, MasterData, name_of
 
 _JSON = msgspec.json.Encoder()
+_CHANGES = select(projection.c.v).where(projection.c.k == DEFINITION_CHANGES)
 COSTS = frozenset({"cost.set"})  # costs are applied by the queries, never by the fold
 
 
@@ -47,6 +48,10 @@ class Definitions:
         if self._master_data is None:
             self._master_data = RecordingMasterData(self._at.values())
         return self._master_data
+
+    def entries(self) -> list[Definition]:
+        """All definitions."""
+        return list(self._at.values())
 
     def of(self, what: str) -> list[Definition]:
         """All definitions of one kind."""
@@ -84,6 +89,19 @@ class Definitions:
                 rows = select(looked_up.c.item).where(and_(looked_up.c.what == what, looked_up.c.name == name))
                 items.update(connection.execute(rows.where(looked_up.c.item.in_(select(item.c.item)))).scalars())
         return items
+
+
+def change_count(connection: Connection) -> int:
+    """The number of transactions that changed a definition or a binding; it only grows, also by a rebuild."""
+    return int(connection.execute(_CHANGES).scalar() or 0)
+
+
+def count_change(connection: Connection, count: int | None = None) -> None:
+    """Count a transaction that changed a definition or a binding. `count`: the new number, by default one more."""
+    after = change_count(connection) + 1 if count is None else count
+    at = projection.c.k == DEFINITION_CHANGES
+    if not connection.execute(projection.update().where(at).values(v=after)).rowcount:
+        connection.execute(projection.insert().values(k=DEFINITION_CHANGES, v=after))
 
 
 def defined(row: LedgerRow) -> Definition | None:

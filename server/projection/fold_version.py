@@ -11,6 +11,7 @@ import structlog
 from sqlalchemy import Connection, insert, select
 
 from server.db.bulk_insert import insert_many
+from server.db.newer_database import refuse_newer
 from server.db.schema import refold, refolded_item
 from server.projection.interpreter import EventInterpreter
 from server.projection.rebuild import rebuild_tables
@@ -44,8 +45,10 @@ class Refold(NamedTuple):
 def refold_if_outdated(connection: Connection, interpreter: EventInterpreter, now_us: int) -> bool:
     """Rebuild the projection where another version of the rules folded it; returns whether it did.
 
-    The items whose state changed are stored and logged. An empty projection only gets the version.
+    The items whose state changed are stored and logged. An empty projection only gets the version. Raises `NewerDatabase`
+    where a later version folded them, as another process of this hub may have done since it was opened.
     """
+    refuse_newer(connection, "The hub's database")
     stored = {row.k: row.v for row in connection.execute(select(projection))}
     if stored.get(FOLD_VERSION_ROW) == FOLD_VERSION:
         return False
@@ -67,9 +70,9 @@ def refold_if_outdated(connection: Connection, interpreter: EventInterpreter, no
 
 
 def is_outdated(connection: Connection) -> bool:
-    """Whether the stored rows were folded by other rules than those of this version."""
-    query = select(projection.c.v).where(projection.c.k == FOLD_VERSION_ROW)
-    return connection.execute(query).scalar() not in (None, FOLD_VERSION)
+    """Whether the stored rows were folded by other rules than those of this version; the first ones recorded none."""
+    stored = {row.k: row.v for row in connection.execute(select(projection))}
+    return bool(stored.get(PROJECTED_POS)) and stored.get(FOLD_VERSION_ROW) != FOLD_VERSION
 
 
 def refolds(connection: Connection, most: int = 20) -> list[Refold]:

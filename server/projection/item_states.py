@@ -121,10 +121,19 @@ class ItemStates:
     """The items in memory, and the next free surrogate numbers."""
 
     def __init__(
-        self, connection: Connection, apply: Apply = apply, item_row: ItemRow = item_rows.item_row, changes: int = 0
+        self,
+        connection: Connection,
+        apply: Apply = apply,
+        item_row: ItemRow = item_rows.item_row,
+        changes: int = 0,
+        *,
+        once: bool = False,
     ) -> None:
-        """`changes`: the number of the last transaction that changed items, where the tables do not hold it."""
-        self._apply, self._item_row = apply, item_row
+        """`changes`: the number of the last transaction that changed items, where the tables do not hold it.
+
+        `once`: each item is folded once into empty tables, so it has no stored rows, and `write` drops its state.
+        """
+        self._apply, self._item_row, self._once = apply, item_row, once
         self._loaded: OrderedDict[str, LoadedItem] = OrderedDict()
         self._changed: dict[str, LoadedItem] = {}
         self._deleted: set[str] = set()
@@ -166,15 +175,24 @@ class ItemStates:
 
     def refold(self, name: str, item_events: Iterable[DueEvent], master_data: RecordingMasterData) -> None:
         """Fold an item from its first event; an item without events is deleted."""
-        loaded = LoadedItem(empty(name), stored=True, replace_rows=True)
+        loaded = LoadedItem(empty(name), stored=not self._once, replace_rows=not self._once)
         for due in sorted(item_events, key=lambda item_event: (item_event.place, item_event.hash, item_event.pos)):
             loaded.apply_item_event(due, master_data, self._apply)
         self._loaded.pop(name, None)
         self._changed.pop(name, None)
-        if loaded.state == empty(name):
-            self._deleted.add(name)
-        else:
+        if loaded.state != empty(name):
             self._loaded[name] = self._changed[name] = loaded
+        elif not self._once:
+            self._deleted.add(name)
+
+    @staticmethod
+    def state_quantity(loaded: LoadedItem, qty_milli: int | None) -> None:
+        """Give the parcels and moves of unknown quantity, which later events made known, that quantity."""
+        parcels = tuple(
+            msgspec.structs.replace(portion, qty_milli=qty_milli) if portion.qty_milli is None else portion
+            for portion in loaded.state.parcels
+        )
+        loaded.state, loaded.late_quantity = msgspec.structs.replace(loaded.state, parcels=parcels), qty_milli
 
     def write(self, connection: Connection) -> None:
         """Write the rows of every changed item.
@@ -183,7 +201,7 @@ class ItemStates:
         2. Of the other stored items, complete the old moves and delete the parcels.
         3. Write the items, their parcels, new moves, heads and findings, looked-up definitions and failed item events.
         4. Mark the findings that were answered, and those that have ended.
-        5. Trim the states in memory to MOST_ITEMS.
+        5. Trim the states in memory to MOST_ITEMS; drop all of them where each item is folded once.
         """
         changed = list(self._changed.values())
         advanced = [loaded for loaded in changed if loaded.stored and not loaded.replace_rows]
@@ -216,7 +234,7 @@ class ItemStates:
             loaded.mark_written()
         self._changed.clear()
         self._deleted.clear()
-        while len(self._loaded) > MOST_ITEMS:
+        while len(self._loaded) > (0 if self._once else MOST_ITEMS):
             self._loaded.popitem(last=False)
 
     def _update_moves(self, connection: Connection, advanced: list[LoadedItem]) -> None:

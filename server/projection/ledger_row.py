@@ -133,9 +133,11 @@ def rows_at(connection: Connection, positions: Iterable[int], source: Connection
     ordered = sorted(positions)
     for start in range(0, len(ordered), AT_ONCE):
         chunk = ordered[start : start + AT_ONCE]
-        states = {row.pos: row for row in connection.execute(select(event_state).where(event_state.c.pos.in_(chunk)))}
+        states = {
+            row.pos: row for row in connection.execute(select(event_state).where(event_state.c.pos.in_(chunk))).all()
+        }
         stored = select(*COLUMNS).where(ledger.c.pos.in_(chunk)).order_by(ledger.c.pos)
-        for values in (source or connection).execute(stored):
+        for values in (source or connection).execute(stored).all():
             was = states[values.pos]
             row = inert_row(values, SET_ASIDE) if was.status == SET_ASIDE else from_row(values)
             if was.status == NOT_PERMITTED and row.event is not None and not _is_refused_void(row, was):

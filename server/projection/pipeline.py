@@ -26,7 +26,7 @@ from server.projection.dead_letters import (
     dead_events,
     dead_items,
 )
-from server.projection.definitions import Definitions
+from server.projection.definitions import Definitions, count_change
 from server.projection.event_items import (  # fmt: skip
     Corrections,
     EventItem,
@@ -209,11 +209,13 @@ class ProjectionPipeline:
         changed = self._corrections.apply_rows(connection, fresh + revised, self._interpreter.correction)
         if changed:
             done = {row.pos for row in fresh} | {row.pos for row in revised}
-            revised = revised + rows_at(connection, _corrected_rows(connection, changed) - done)
+            revised = revised + rows_at(connection, corrected_rows(connection, changed) - done)
         rows = [(row, self._corrections.put(row)) for row in fresh + revised]
         verbs = [(row, verb_of(row.event, put)) for row, put in rows if row.event]
         codes = self._bindings.apply_rows(connection, verbs, self._interpreter.binds)
         defined = self._definitions.apply_rows(connection, fresh + revised, self._interpreter.defined)
+        if codes or defined:
+            count_change(connection)
         if any(what == PATTERNS for what, _ in defined):
             codes |= self._apply_patterns(connection)
         self._dirty_codes.add(connection, codes, self.pos)
@@ -320,7 +322,7 @@ def projected_pos(connection: Connection) -> int:
     return int(pos or 0)
 
 
-def _corrected_rows(connection: Connection, changed: list[Correction]) -> set[int]:
+def corrected_rows(connection: Connection, changed: list[Correction]) -> set[int]:
     """The positions of the rows that these corrections name, by the place where they count or are stored."""
     positions: set[int] = set()
     state: Any = event_state.c

@@ -7,7 +7,7 @@ functions over the whole set, and each item is folded once. A difference between
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Table, create_engine, func, select
+from sqlalchemy import Connection, Select, Table, create_engine, func, select
 from sqlalchemy.pool import StaticPool
 
 from server.db.bulk_insert import insert_many
@@ -28,7 +28,7 @@ from server.projection.dead_letters import (
     dead_events,
     is_of_medium,
 )
-from server.projection.definitions import Definitions, definition_row
+from server.projection.definitions import Definitions, change_count, count_change, definition_row
 from server.projection.event_items import Corrections, ItemEventBuilder, correction_row, insert_links, verb_of
 from server.projection.internal_tables import anchor, boot, correction, parent, run
 from server.projection.interpreter import DEFAULT_INTERPRETER, EventInterpreter
@@ -41,12 +41,12 @@ from server.projection.tables import (
     FOLD_VERSION,
     FOLD_VERSION_ROW,
     PROJECTED_POS,
-    SURROGATES,
     TABLES,
     binding,
     definition,
     event_item,
     event_state,
+    folded_rows,
     projection,
 )
 from server.projection.tag_numbers import note_numbers
@@ -82,8 +82,11 @@ def rebuild_tables(
     # Items keep ascending change numbers, so that each station fetches all of them again; older cursors are positions.
     position = select(func.coalesce(func.max(projection.c.v), 0)).where(projection.c.k == PROJECTED_POS)
     changes = max(last_change(connection), int(connection.execute(position).scalar_one()))
+    definitions = change_count(connection)
     _empty(connection)
-    return fold_all(connection, connection, interpreter, aside, changes)
+    pos = fold_all(connection, connection, interpreter, aside, changes)
+    count_change(connection, definitions + 1)
+    return pos
 
 
 def compare(store: Store, interpreter: EventInterpreter = DEFAULT_INTERPRETER) -> list[RowDifference]:
@@ -144,7 +147,6 @@ class _Folding:
         self._source, self._target, self._interpreter, self._aside = source, target, interpreter, aside
         self._key = seal_key(source)
         self._failed: dict[int, str] = {}
-        self._items = ItemStates(target, interpreter.apply, interpreter.item_row, changes)
 
     def run(self) -> int:
         """Run the stages; returns the position of the projection. Raises `Unfoldable`.
@@ -262,13 +264,24 @@ class _Folding:
         """Fold every item once."""
         target = self._target
         definitions, bindings = Definitions(target), Bindings(target)
-        self._items = ItemStates(target, self._interpreter.apply, self._interpreter.item_row, self._changes)
+        self._items = self._new_items()
         bindings.use(definitions.of(PATTERNS))
         item_events = ItemEventBuilder(bindings, Corrections(target), ReleasedOrders(), self._interpreter.item_event)
-        names = select(event_item.c.item).distinct().order_by(event_item.c.item)
-        every_item = list(target.execute(names).scalars())
-        for start in range(0, len(every_item), ITEMS_AT_ONCE):
-            self._fold_some(every_item[start : start + ITEMS_AT_ONCE], item_events, definitions)
+        for names in self._linked_items():
+            self._fold_some(names, item_events, definitions)
+
+    def _new_items(self) -> ItemStates:
+        interpreter = self._interpreter
+        return ItemStates(self._target, interpreter.apply, interpreter.item_row, self._changes, once=True)
+
+    def _linked_items(self) -> Iterator[list[str]]:
+        """The items that have events, in their order, ITEMS_AT_ONCE at a time."""
+        c = event_item.c
+        query = select(c.item).distinct().order_by(c.item).limit(ITEMS_AT_ONCE)
+        names = list(self._target.execute(query).scalars())
+        while names:
+            yield names
+            names = list(self._target.execute(query.where(c.item > names[-1])).scalars())
 
     def _fold_some(self, names: list[str], item_events: ItemEventBuilder, definitions: Definitions) -> None:
         """Fold items; after an error fold their halves, until the failing item is alone and is set aside."""
@@ -280,7 +293,7 @@ class _Folding:
             if is_of_medium(error):
                 raise
             # The states in memory include the failed attempt, which must not be written.
-            self._items = ItemStates(self._target, self._interpreter.apply, self._interpreter.item_row, self._changes)
+            self._items = self._new_items()
             if len(names) == 1:
                 add_dead_letters(self._target, [(0, ITEM, names[0], reason_of(error))])
                 return
@@ -363,17 +376,16 @@ def _projected(source: Connection, target: Connection) -> Iterator[list[LedgerRo
 
 
 def _differences(table: Table, live: Connection, rebuilt: Connection) -> Iterator[RowDifference]:
-    columns = [column for column in table.c if column.name not in SURROGATES.get(table.name, ())]
-    have = _row_counts(live, columns)
-    want = _row_counts(rebuilt, columns)
+    have = _row_counts(live, folded_rows(table))
+    want = _row_counts(rebuilt, folded_rows(table))
     for row in sorted(have.keys() | want.keys(), key=repr):
         more = have.get(row, 0) - want.get(row, 0)
         for _ in range(abs(more)):
             yield RowDifference(table.name, "+" if more > 0 else "-", row)
 
 
-def _row_counts(connection: Connection, columns: list[Any]) -> dict[tuple[Any, ...], int]:
+def _row_counts(connection: Connection, query: Select[Any]) -> dict[tuple[Any, ...], int]:
     counts: dict[tuple[Any, ...], int] = {}
-    for row in map(tuple, connection.execute(select(*columns))):
+    for row in map(tuple, connection.execute(query)):
         counts[row] = counts.get(row, 0) + 1
     return counts

@@ -46,6 +46,12 @@ class ReleasedOrders:
             self._any = connection.execute(query).first() is not None
         return self._any
 
+    def state(self, released: Iterable[str], items: Iterable[str], *, any_released: bool) -> None:
+        """State what is released, where the tables hold only some of the releases."""
+        self._known.update(dict.fromkeys(items, False))
+        self._known.update(dict.fromkeys(released, True))
+        self._any = any_released
+
     def changed(self, items: Iterable[str]) -> None:
         """Drop the cached releases of these items."""
         for item in items:

@@ -5,7 +5,21 @@ outside one state of the database. `at_log`, `at_seq`: the place at which an eve
 its original place.
 """
 
-from sqlalchemy import BigInteger, Boolean, Column, ColumnElement, Index, LargeBinary, String, Table, literal_column
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ColumnElement,
+    Index,
+    LargeBinary,
+    Select,
+    String,
+    Table,
+    literal_column,
+    select,
+)
 
 from server.db.schema import Key, Serial, metadata
 from server.projection.internal_tables import OWN_TABLES, text, us
@@ -279,6 +293,7 @@ dirty = Table("dirty", metadata, Column("item", Key, primary_key=True), Column("
 projection = Table("projection", metadata, Column("k", Key, primary_key=True), Column("v", BigInteger, nullable=False))
 
 PROJECTED_POS = "projected_pos"  # the row of `projection` with the projected ledger position
+DEFINITION_CHANGES = "definition_changes"  # the row of `projection` that counts changes of definitions and bindings
 FOLD_VERSION_ROW = "fold_version"  # the row of `projection` with the version of the rules by which its rows were folded
 # 2: a scan fills a gap, scrapped and adjusted orders have an end. 3: a published code is its keys, texts have plain braces;
 # a code that nobody released is no item in process. 4: moves, the operations at which parcels were scanned, and the begin of
@@ -299,3 +314,10 @@ SURROGATES = {
     "dirty_code": {"since"},
     "set_aside": {"reason", "sw"},
 }
+
+
+def folded_rows(table: Table) -> Select[Any]:
+    """Select what a rebuild of the same ledger folds again: no surrogate ids, and no count of the transactions."""
+    columns = [column for column in table.columns if column.name not in SURROGATES.get(table.name, ())]
+    rows = select(*columns)
+    return rows.where(projection.c.k != DEFINITION_CHANGES) if table is projection else rows

@@ -19,6 +19,7 @@ import structlog
 from sqlalchemy import Connection, func, select
 
 from server.db.listener import PROJECTED, REFOLDED
+from server.db.newer_database import NewerDatabase
 from server.db.position_signal import PositionSignal
 from server.db.schema import ledger
 from server.db.store import ProjectedElsewhere, Store, projecting
@@ -47,6 +48,7 @@ LEAST_EVENTS = 20
 REFOLDED_AT_ONCE = 50
 POLL_S = 1.0  # an append in another process does not signal this one
 AFTER_ERROR_S = 5.0
+NEWER_S = 60.0  # pause of a process whose database a later version uses now
 LOG = structlog.get_logger("projector")
 
 
@@ -85,6 +87,11 @@ class Projector:
             except ProjectedElsewhere:
                 self._follow()
                 stop.wait(POLL_S)
+            except NewerDatabase as error:
+                LOG.warning("the projection is left to the newer version", error=str(error))
+                self._pipeline = None
+                self._store.leave_projection()
+                stop.wait(NEWER_S)
             except Exception:  # the only projector thread must survive; healthz reports its lag
                 LOG.exception("the projection stopped and starts again", pos=self.pos)
                 self._pipeline = None
@@ -116,7 +123,7 @@ class Projector:
         attempt = _Attempt()
         try:
             return self._fold(attempt)
-        except ProjectedElsewhere:
+        except (ProjectedElsewhere, NewerDatabase):
             raise
         except BaseException as error:
             self._pipeline = None  # its caches may differ from the tables after the rollback

@@ -1,37 +1,74 @@
-"""The shop as known at an earlier ledger position: a projection of only the events up to that position.
+"""The shop as known at an earlier ledger position: what the pages and the API answered when the ledger ended there.
 
-Later voids, corrections, anchors and definitions are excluded, so the answer equals the one that was given at that position.
-Each query folds the beginning of the ledger into a scratch database, so it is limited to short ledgers.
+Later voids, corrections, anchors, definitions and prices are excluded. Only items that a later row changed, or that have a
+late event, can differ from the rows of today (`server.projection.known_shop`); they are folded from the events up to the
+position, and all others are read as of the time up to which these events reach.
 """
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sqlalchemy import Connection, create_engine, select
-from sqlalchemy.pool import StaticPool
+from sqlalchemy import Connection
 
-from server.db import schema
-from server.db.bulk_insert import insert_many
-from server.projection.rebuild import fold_all
-from server.projection.tables import TABLES
-
-MOST_EVENTS = 20_000  # some seconds of folding
-_one_at_a_time = threading.Lock()  # a query of some seconds must not occupy all processors at once
+from server.projection.known_shop import KnownShop, scratch_tables
+from server.queries.current_master_data import master_data
+from server.queries.current_stock import StockRow, stock_now
+from server.queries.historical_stock import stock_at
+from server.queries.order_family import families_of, member_rows, not_started_orders, reduced, without_members
+from server.queries.valuation import Valuation
 
 
 @contextmanager
-def projection_at(connection: Connection, pos: int) -> Iterator[Connection]:
-    """A projection of the ledger up to `pos`, at most MOST_EVENTS; it is readable like the live one within the block."""
-    scratch = create_engine("sqlite://", poolclass=StaticPool)
-    try:
-        with _one_at_a_time, scratch.begin() as scratch_tables:
-            schema.metadata.create_all(scratch_tables, tables=[schema.hub, schema.log, schema.ledger, *TABLES])
-            until = select(schema.ledger).where(schema.ledger.c.pos <= pos).order_by(schema.ledger.c.pos)
-            copied = ((schema.hub, select(schema.hub)), (schema.log, select(schema.log)), (schema.ledger, until))
-            for table, rows in copied:
-                insert_many(scratch_tables, table, [tuple(row) for row in connection.execute(rows)])
-            fold_all(scratch_tables, scratch_tables)
-            yield scratch_tables
-    finally:
-        scratch.dispose()
+def shop_known_at(connection: Connection, pos: int, until_us: int | None = None) -> Iterator[KnownShop]:
+    """The shop as known at a position, readable within the block. `until_us`: items are folded up to this time."""
+    with scratch_tables() as scratch:
+        yield KnownShop(connection, scratch, pos, until_us)
+
+
+def known_stock(connection: Connection, shop: KnownShop, at_us: int | None) -> list[StockRow]:
+    """All stock that was released, waiting, here or held, in no particular order.
+
+    `at_us`: as of this time (UTC us); None: with all events up to the position. The shop is one without `until_us`.
+    """
+    horizon_us = shop.horizon_us()
+    until_us = horizon_us if at_us is None else min(at_us, horizon_us)
+    differ = shop.items_defined_otherwise(until_us) | shop.late_items(until_us) | shop.changed_items
+    stock = [row for row in stock_at(connection, until_us) if row.item not in differ]
+    differ |= shop.items_known_later({row.item for row in stock})
+    shop.fold_items(differ)
+    then = stock_now(shop.scratch) if at_us is None else stock_at(shop.scratch, at_us)
+    return [*(row for row in stock if row.item not in differ), *(row for row in then if row.item in differ)]
+
+
+def known_without_members(
+    connection: Connection, shop: KnownShop, stock: list[StockRow], valuation: Valuation, at_us: int | None
+) -> list[StockRow]:
+    """As `order_family.without_members`, with the lots and serials as known at the position."""
+    orders = not_started_orders(stock)
+    today = member_rows(connection, orders)
+    names = {row.item for row in today}
+    differ = shop.later_items(names) | (names & shop.changed_items)
+    shop.fold_items(differ)
+    known = [row for row in today if not shop.has_folded(row.item)] + member_rows(shop.scratch, orders)
+    families = families_of(known, at_us)
+    return reduced(stock, families, valuation) if families else stock
+
+
+def past_stock(
+    connection: Connection, known: int | None, at_us: int | None, now_us: int
+) -> tuple[Valuation, list[StockRow]]:
+    """All stock with each piece once, and the prices that apply to it.
+
+    `known`: as known at this position, None: as known now. `at_us`: as of this time (UTC us), None: now. Prices are those
+    known then that hold at that time.
+    """
+    at_us = None if at_us is None or at_us >= now_us else at_us
+    time_us = now_us if at_us is None else at_us
+    if known is None:
+        valuation = Valuation(master_data(connection), time_us)
+        stock = stock_now(connection) if at_us is None else stock_at(connection, at_us)
+        return valuation, without_members(connection, stock, valuation, at_us)
+    with shop_known_at(connection, known) as shop:
+        valuation = Valuation(shop.master_data, time_us)
+        stock = known_stock(connection, shop, at_us)
+        return valuation, known_without_members(connection, shop, stock, valuation, at_us)

@@ -61,16 +61,32 @@ def without_members(
     connection: Connection, stock: list[StockRow], valuation: Valuation, at_us: int | None = None
 ) -> list[StockRow]:
     """The stock, with what is not started of each order reduced by its begun lots and serials; at a time or now."""
-    released = {row.item for row in stock if row.state == ParcelState.RELEASED and row.item == row.order}
-    families: dict[str, list[Member]] = {}
-    names = sorted(released)
-    for start in range(0, len(names), AT_ONCE):
-        c = item.c
-        columns = (c.order_, c.item, c.known_qty, c.ordered_milli, c.overrun_milli, c.started_us, c.ended_us)
-        chunk = names[start : start + AT_ONCE]
-        for row in connection.execute(select(*columns).where(and_(c.order_.in_(chunk), c.item != c.order_))):
-            families.setdefault(row.order_, []).append(member_of(row, at_us))
+    families = families_of(member_rows(connection, not_started_orders(stock)), at_us)
     return reduced(stock, families, valuation) if families else stock
+
+
+def not_started_orders(stock: Iterable[StockRow]) -> list[str]:
+    """The orders of which something is not started, by name."""
+    return sorted({row.item for row in stock if row.state == ParcelState.RELEASED and row.item == row.order})
+
+
+def member_rows(connection: Connection, orders: list[str]) -> list[Any]:
+    """The rows of the lots and serials of orders, without their state."""
+    c = item.c
+    columns = (c.order_, c.item, c.known_qty, c.ordered_milli, c.overrun_milli, c.started_us, c.ended_us)
+    rows: list[Any] = []
+    for start in range(0, len(orders), AT_ONCE):
+        chunk = orders[start : start + AT_ONCE]
+        rows += connection.execute(select(*columns).where(and_(c.order_.in_(chunk), c.item != c.order_)))
+    return rows
+
+
+def families_of(rows: Iterable[Any], at_us: int | None = None) -> dict[str, list[Member]]:
+    """The lots and serials of each order."""
+    families: dict[str, list[Member]] = {}
+    for row in rows:
+        families.setdefault(row.order_, []).append(member_of(row, at_us))
+    return families
 
 
 def reduced(stock: Iterable[StockRow], families: dict[str, list[Member]], valuation: Valuation) -> list[StockRow]:

@@ -12,7 +12,7 @@ from station.journal import metadata
 from station.journal.other_file import refuse_other_file
 from station.journal.queries import JournalQueries, Result
 from station.journal.records import ChainBreak, HubMark, JournalDenied, JournalError, LogChanged, StoredEvent, Tip
-from station.journal.schema import UNREADABLE, connect_reading
+from station.journal.schema import UNREADABLE, connect_reading, refuse_newer
 from station.journal.verify_chain import MOST_BREAKS, walk
 from station.system.access import DO, EXPECTED, denied
 
@@ -42,8 +42,8 @@ def _not_this_user(path: Path) -> str:
 
 
 class JournalReader(JournalQueries):
-    """A journal opened for reading. Raises `JournalError` where there is none or it cannot be read, `JournalDenied` for a
-    user that may not.
+    """A journal opened for reading. Raises `JournalError` where there is none, it cannot be read or is of later software,
+    `JournalDenied` for a user that may not.
     """
 
     def __init__(self, path: Path) -> None:
@@ -58,7 +58,9 @@ class JournalReader(JournalQueries):
             inode = self.path.stat().st_ino
             if self._connection is None or inode != self._inode:
                 self.close()
-                self._connection, self._inode = connect_reading(self.path), inode
+                self._connection, self._inode = connect_reading(self.path), 0
+                refuse_newer(self._connection)
+                self._inode = inode  # only now, so that a further query of a refused journal is refused too
             with self._connection:  # all statements of a query see the same snapshot of the database
                 self._connection.execute("BEGIN")
                 return query(self._connection)

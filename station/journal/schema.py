@@ -81,11 +81,30 @@ migrations = Migrations("journal")
 
 def bring_up_to_date(db: Database) -> None:
     """Apply the missing migrations. Raises `JournalError` for a file of later software."""
-    later = {done.name for done in migrations.applied(db)} - {known.name for known in _known()}
+    refuse_newer(db.conn)
+    migrations.apply(db)
+
+
+def refuse_newer_file(path: Path) -> None:
+    """Raise `JournalError` for a file of later software, before anything is locked, checked or written.
+
+    It reads the database file alone, because a connection that looks for a write-ahead log creates a missing one. A file
+    that cannot be read passes: the checks of the start name its damage.
+    """
+    with suppress(OSError, *UNREADABLE), closing(connect_reading(path, main_file_only=True)) as connection:
+        refuse_newer(connection)
+
+
+def refuse_newer(connection: sqlite3.Connection) -> None:
+    """Raise `JournalError` for a journal of later software."""
+    query = "SELECT name FROM sqlite_schema WHERE name = '_sqlite_migrations'"
+    if connection.execute(query).fetchone() is None:
+        return
+    rows = connection.execute("SELECT name FROM _sqlite_migrations WHERE migration_set = 'journal'")
+    later = {str(row[0]) for row in rows} - {known.name for known in _known()}
     if later:
         msg = f"The journal was written by later software ({', '.join(sorted(later))}). Install that version again."
         raise JournalError(msg)
-    migrations.apply(db)
 
 
 def _known() -> list[Migrations._Migration]:

@@ -30,6 +30,7 @@ from station.journal.schema import (
     close_unfolded,
     connect,
     connect_reading,
+    refuse_newer_file,
 )
 from station.journal.verify_chain import walk
 from station.journal.wal import believed_frames, commits_behind, read_wal, wal_of
@@ -65,6 +66,7 @@ def open_locked(
     The lock is released if anything fails. Raises as `Journal.open`.
     """
     refuse_other_file(path)
+    refuse_newer_file(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         lock = JournalLock(path)

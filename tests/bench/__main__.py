@@ -16,7 +16,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent / "support")]
 
 from figure import Figure  # noqa: E402 - the folder is on the path only now
 
-BENCHES = ("scan", "idle", "readers", "plug", "codes", "ingest", "projector", "board", "live")
+BENCHES = ("scan", "idle", "readers", "plug", "codes", "ingest", "stations", "projector", "board", "live")
 
 
 def machine() -> dict[str, str | int]:

@@ -16,7 +16,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from running_hub import RunningHub
+from running_hub import RunningHub, hub_command
 
 from tests.compat.releases import VERSIONS, Release, endpoint_of
 from tests.station.fixtures.fake_hub import TOKEN, FakeHub
@@ -173,3 +173,18 @@ def test_this_station_sends_all_to_an_old_hub_and_learns_its_shop(release: Relea
         drawn = tmp_path / "cards.svg"
         assert one.command("sheet", "--cards", "--svg", str(drawn)).returncode == 0
         assert "Burr left" in "".join(path.read_text() for path in tmp_path.glob("cards*.svg"))  # of the old snapshot
+
+
+def test_commands_that_only_read_leave_an_old_database_as_it_is(release: Release, tmp_path: Path) -> None:
+    db = tmp_path / "hub.db"
+    shutil.copy(release.folder / "hub.db", db)
+    before = db.read_bytes()
+    verified = hub_command("verify", "--db", str(db))
+    assert "The rows of items are of an earlier version, and are not verified. Start the hub once." in verified.stdout
+    refused = hub_command("snapshot", str(tmp_path / "questions.db"), "--db", str(db), check=False)
+    assert refused.returncode == 1
+    assert refused.stderr == (
+        f"Error: {db} is of an earlier version; expected items that this version folded."
+        " Start the hub once, wait until its pages are up to date, and repeat the command.\n"
+    )
+    assert db.read_bytes() == before

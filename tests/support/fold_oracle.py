@@ -1,5 +1,6 @@
 """The stock of a past time by a fold of every event up to it: what the rows of moves must give, without using them."""
 
+import secrets
 from collections import Counter
 from typing import Any
 
@@ -19,6 +20,13 @@ from station.core.ledger.parcels import LIVE, ItemState, ParcelState
 
 SAME = ("stage", "state", "held_from", "station", "operator", "reason", "since_us", "at_stage_since_us", "started_us",
         "entered", "reached", "run_since_us", "scanned")  # fmt: skip
+
+
+def drawn(seed: int | str) -> int:
+    """A seed as it is, or a new one for a word; printed."""
+    number = seed if isinstance(seed, int) else secrets.randbelow(10**6)
+    print(f"seed {number}")
+    return number
 
 
 class FoldOracle:

@@ -160,8 +160,8 @@ def draw_stated(
 def _scanned_further_on(context: PostingContext, most: int) -> int:
     """The quantity that was scanned at this operation before and is in process further on; at most `most`."""
     op = context.account.op
-    beyond = set(downstream(context.stock, context.account))
-    further = [parcel for parcel in context.stock.parcels if parcel.account in beyond and op in parcel.scanned]
+    beyond = downstream(context.stock, context.account)
+    further = [parcel for account in beyond for parcel in context.stock.at(account) if op in parcel.scanned]
     return min(most, total(further))
 
 

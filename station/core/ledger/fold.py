@@ -9,7 +9,6 @@
 """
 
 from collections.abc import Callable, Iterable
-from itertools import chain
 
 import msgspec
 
@@ -69,10 +68,7 @@ def attempt(state: ItemState, event: ItemEvent, master_data: MasterData, apply: 
         step = apply(state, event, master_data)
     except Exception as error:  # noqa: BLE001 - a defect in one branch must not keep later item events from being folded
         return reason_of(error)
-    if step.state.parcels == state.parcels and step.state.outer == state.outer:
-        return step
-    quantities = chain(step.state.outer.values(), (parcel.qty_milli or 0 for parcel in step.state.parcels))
-    return BALANCE if any(abs(quantity) > MAX_BALANCE_MILLI for quantity in quantities) else step
+    return BALANCE if step.greatest_milli > MAX_BALANCE_MILLI else step
 
 
 def reason_of(error: BaseException) -> str:
@@ -165,7 +161,7 @@ def _close(state: ItemState, stock: ItemBalance, marks: PostingMarks, *, closed:
         ended = event.key_us if state.ended_us is None else state.ended_us
     after = msgspec.structs.replace(
         state,
-        parcels=tuple(stock.parcels),
+        parcels=stock.state_parcels(),
         outer={account: qty for account, qty in stock.outer.items() if qty},
         first_us=_first(state, event),
         started_us=started,
@@ -183,7 +179,7 @@ def _close(state: ItemState, stock: ItemBalance, marks: PostingMarks, *, closed:
             Finding(rule, event.key_us, event.log, event.seq, movement.stage, event.station, args)
             for rule, args in look_at(movement)
         )
-    return FoldResult(after, tuple(stock.moves), findings, movement)
+    return FoldResult(after, tuple(stock.moves), findings, movement, stock.greatest_milli())
 
 
 def _first(state: ItemState, event: ItemEvent) -> int:

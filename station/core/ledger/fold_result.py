@@ -8,12 +8,16 @@ from station.core.ledger.rules import Movement
 
 
 class FoldResult(NamedTuple):
-    """The result of one item event, or of all: the state after it, and its moves and findings, in order."""
+    """The result of one item event, or of all: the state after it, and its moves and findings, in order.
+
+    `greatest_milli`: of one item event, the greatest quantity on either side of zero that it left in an account.
+    """
 
     state: ItemState
     moves: tuple[Move, ...] = ()
     findings: tuple[Finding, ...] = ()
     movement: Movement | None = None  # the input of the rules; None where no rule could hold
+    greatest_milli: int = 0
 
     @property
     def postings(self) -> tuple[Posting, ...]:

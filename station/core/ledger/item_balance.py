@@ -4,10 +4,13 @@ A withdrawal splits a parcel; a put makes the parcel at its new account, and a m
 accounts of parcels never do: a quantity that upstream does not have comes from `overrun`.
 """
 
+from collections.abc import Sequence, ValuesView
+
 import msgspec
 
 from station.core.ledger.item_event import START, ItemEvent
 from station.core.ledger.moves import FIRST_SEEN, Move
+from station.core.ledger.parcel_spots import NONE, ParcelSpots
 from station.core.ledger.parcels import BETWEEN, ENDED, LIVE, Account, ItemState, Parcel, ParcelState
 from station.core.ledger.routing import Routing
 
@@ -19,7 +22,8 @@ class ItemBalance:
 
     def __init__(self, state: ItemState, event: ItemEvent) -> None:
         self.item = state.item
-        self.parcels = list(state.parcels)
+        self._spots = ParcelSpots.of(state.parcels)
+        self._written: list[int] = []  # the numbers of the parcels that this item event made or changed
         self.outer = dict(state.outer)
         self.routing = state.routing
         # An item that is tracked under an order has no quantity of its own that could be exceeded.
@@ -31,30 +35,40 @@ class ItemBalance:
         self.moves: list[Move] = []
         self._earlier_moves = state.moves
 
+    @property
+    def parcels(self) -> ValuesView[Parcel]:
+        """All parcels in their order."""
+        return self._spots.numbered.values()
+
+    def state_parcels(self) -> tuple[Parcel, ...]:
+        """The parcels for the state after this item event, which ends the use of this balance."""
+        return self._spots.state_parcels()
+
+    def accounts(self, *states: str) -> list[Account]:
+        """The accounts that hold parcels in any of these states, in the order of their first parcels."""
+        return [account for account in self._spots.accounts() if account.state in states]
+
     def at(self, account: Account) -> list[Parcel]:
         """The parcels at an account in the order of withdrawal: this carrier's, this station's, then first in, first out."""
-        parcels = [
-            parcel
-            for parcel in self.parcels
-            if parcel.state == account.state and parcel.op == account.op and parcel.stage == account.stage
-        ]
-        if len(parcels) > 1:
-            event = self.event
-            parcels.sort(
-                key=lambda parcel: (
-                    event.carrier is not None and parcel.carrier != event.carrier,
-                    parcel.station != event.station,
-                    parcel.since_us,
-                )
-            )
-        return parcels
+        numbered = self._spots.numbered
+        return [numbered[number] for number in self._numbers_at(account)]
+
+    def _numbers_at(self, account: Account) -> Sequence[int]:
+        numbers = self._spots.at.get(account, NONE)
+        if len(numbers) < 2:
+            return numbers
+        event, numbered = self.event, self._spots.numbered
+        carrier, station = event.carrier, event.station
+
+        def order(number: int) -> tuple[bool, bool, int]:
+            parcel = numbered[number]
+            return (carrier is not None and parcel.carrier != carrier, parcel.station != station, parcel.since_us)
+
+        return sorted(numbers, key=order)
 
     def holds(self, account: Account) -> bool:
         """Whether there is any parcel at an account, of known quantity or not."""
-        return any(
-            parcel.state == account.state and parcel.op == account.op and parcel.stage == account.stage
-            for parcel in self.parcels
-        )
+        return account in self._spots.at
 
     def withdraw(self, account: Account, want: int | None = None, reached_at_least: int | None = None) -> list[Piece]:
         """Withdraw `want` thousandths, or all (None), from an account; less where there is less.
@@ -63,29 +77,39 @@ class ItemBalance:
         parcels that have not reached that operation.
         """
         pieces: list[Piece] = []
-        for parcel in self.at(account):
+        for number in self._numbers_at(account):
+            if want is not None and want <= 0:
+                break
+            parcel = self._spots.numbered[number]
             if reached_at_least is not None and (parcel.reached is None or parcel.reached < reached_at_least):
                 continue
-            if want is None:
-                piece = parcel
-            elif parcel.qty_milli is None or want <= 0:
+            piece = _part_of(parcel, want)
+            if piece is None:
                 continue
-            else:
-                piece = parcel if parcel.qty_milli <= want else msgspec.structs.replace(parcel, qty_milli=want)
-                want -= min(parcel.qty_milli, want)
-            self._remove(parcel, piece)
+            want = None if want is None else want - (piece.qty_milli or 0)
+            self._remove(account, number, piece)
             pieces.append(piece)
         return pieces
 
-    def _remove(self, parcel: Parcel, piece: Piece) -> None:
-        index = 0
-        while self.parcels[index] is not parcel:
-            index += 1
+    def withdraw_newest(self, account: Account, qty_milli: int | None) -> list[Piece]:
+        """Withdraw the parcel that was added last where it is at this account with this quantity; else nothing."""
+        number, newest = next(reversed(self._spots.numbered.items()))
+        if newest.account != account or newest.qty_milli != qty_milli:
+            return []
+        self._spots.remove(account, number)
+        return [newest]
+
+    def _remove(self, account: Account, number: int, piece: Piece) -> None:
+        parcel = self._spots.numbered[number]
         if piece is parcel:
-            del self.parcels[index]
+            self._spots.remove(account, number)
         else:
             left = (parcel.qty_milli or 0) - (piece.qty_milli or 0)
-            self.parcels[index] = msgspec.structs.replace(parcel, qty_milli=left)
+            self._replace(number, msgspec.structs.replace(parcel, qty_milli=left))
+
+    def _replace(self, number: int, parcel: Parcel) -> None:
+        self._spots.numbered[number] = parcel
+        self._written.append(number)
 
     def first_seen(self) -> Piece:
         """A piece of an item that was never scanned before: of unknown quantity and without a source."""
@@ -111,7 +135,7 @@ class ItemBalance:
         for piece in pieces:
             parcel = self._arrived(piece, target, held_from, reason)
             self._moved(piece, parcel)
-            self._add(parcel)
+            self._add(target, parcel)
 
     def _arrived(self, piece: Piece, target: Account, held_from: str | None, reason: str | None) -> Parcel:
         event, routing = self.event, self.routing
@@ -161,35 +185,32 @@ class ItemBalance:
 
         Returns the pieces whose run began.
         """
-        waiting = [parcel for parcel in self.at(account) if parcel.run_since_us is None]
         begun: list[Piece] = []
-        for parcel in waiting:
-            piece = parcel
-            if want is not None:
-                if parcel.qty_milli is None or want <= 0:
-                    continue
-                quantity = min(parcel.qty_milli, want)
-                piece = parcel if quantity == parcel.qty_milli else msgspec.structs.replace(parcel, qty_milli=quantity)
-                want -= quantity
-            self._remove(parcel, piece)
-            self._add(self._restate(piece, msgspec.structs.replace(piece, run_since_us=self.event.key_us)))
+        for number in self._numbers_at(account):
+            parcel = self._spots.numbered[number]
+            if parcel.run_since_us is not None:
+                continue
+            piece = _part_of(parcel, want)
+            if piece is None:
+                continue
+            want = None if want is None else want - (piece.qty_milli or 0)
+            self._remove(account, number, piece)
+            self._add(account, self._restate(piece, msgspec.structs.replace(piece, run_since_us=self.event.key_us)))
             begun.append(piece)
         return begun
 
-    def _add(self, parcel: Parcel) -> None:
-        ended = parcel.state in ENDED
-        if parcel.qty_milli is None:
-            self.parcels.append(parcel)
-            return
-        for index, other in enumerate(self.parcels):
-            if other.qty_milli is None or other.state != parcel.state or other.op != parcel.op:
-                continue
-            alike = msgspec.structs.replace(other, qty_milli=parcel.qty_milli, put=parcel.put) == parcel
-            same_end = ended and _end_of(other) == _end_of(parcel)
-            if alike or same_end:
-                self.parcels[index] = msgspec.structs.replace(parcel, qty_milli=other.qty_milli + parcel.qty_milli)
-                return
-        self.parcels.append(parcel)
+    def _add(self, account: Account, parcel: Parcel) -> None:
+        """Add a parcel to its account, joined with one there that differs in nothing but its quantity and its move."""
+        if parcel.qty_milli is not None:
+            ended = parcel.state in ENDED
+            for number in self._spots.at.get(account, NONE):
+                other = self._spots.numbered[number]
+                if other.qty_milli is None:
+                    continue
+                if _ends_as(other, parcel) if ended else _is_alike(other, parcel):
+                    self._replace(number, msgspec.structs.replace(parcel, qty_milli=other.qty_milli + parcel.qty_milli))
+                    return
+        self._written.append(self._spots.add(account, parcel))
 
     def _moved(self, source: Parcel, target: Parcel, *, restated: bool = False, gives_quantity: bool = False) -> None:
         event = self.event
@@ -217,38 +238,65 @@ class ItemBalance:
 
     def give_quantity(self, presence: Parcel, qty_milli: int, account: str) -> None:
         """Replace the parcel of unknown quantity by one with a quantity from an outer account, with the same times."""
-        self.parcels.remove(presence)
+        self._remove_unknown(presence)
         piece = self.from_outer(account, qty_milli)
         parcel = msgspec.structs.replace(presence, qty_milli=qty_milli)
-        self.parcels.append(parcel)
+        self._written.append(self._spots.add(parcel.account, parcel))
         self._moved(piece, parcel, gives_quantity=True)
 
     def drop_presence(self, presence: Parcel) -> None:
         """Remove the parcel of unknown quantity: all pieces of the item are in its other parcels."""
-        self.parcels.remove(presence)
+        self._remove_unknown(presence)
         self._moved(presence, Parcel(state=FIRST_SEEN), restated=True)
+
+    def _remove_unknown(self, presence: Parcel) -> None:
+        number = self._spots.unknown
+        assert number is not None  # the caller has the parcel from `presence`
+        self._spots.remove(presence.account, number)
 
     def unscanned_beyond(self, op: int) -> list[Parcel]:
         """The parcels of known quantity that passed an operation without a scan there, the nearest first."""
+        numbered = self._spots.numbered
+        return [numbered[number] for number in self._unscanned_beyond(op)]
+
+    def _unscanned_beyond(self, op: int) -> list[int]:
+        numbered = self._spots.numbered
         passed = [
-            parcel
-            for parcel in self.parcels
-            if parcel.qty_milli and parcel.entered is not None and parcel.entered > op and op not in parcel.scanned
+            number
+            for number, parcel in numbered.items()
+            if parcel.entered is not None and parcel.entered > op and op not in parcel.scanned and parcel.qty_milli
         ]
-        return sorted(passed, key=lambda parcel: (parcel.op is None, parcel.op or 0, parcel.since_us))
+
+        def order(number: int) -> tuple[bool, int, int]:
+            parcel = numbered[number]
+            return (parcel.op is None, parcel.op or 0, parcel.since_us)
+
+        return sorted(passed, key=order) if len(passed) > 1 else passed
 
     def mark_scanned(self, op: int, want: int) -> int:
         """Mark `want` thousandths that passed an operation as scanned there; nothing moves. Returns how many there were."""
         left = want
-        for parcel in self.unscanned_beyond(op):
-            if left <= 0:
+        for number in self._unscanned_beyond(op):
+            piece = _part_of(self._spots.numbered[number], left)
+            if piece is None:
                 break
-            quantity = min(parcel.qty_milli or 0, left)
-            piece = parcel if quantity == parcel.qty_milli else msgspec.structs.replace(parcel, qty_milli=quantity)
-            self._remove(parcel, piece)
-            self._add(self._restate(piece, msgspec.structs.replace(piece, scanned=with_operation(piece.scanned, op))))
-            left -= quantity
+            account = piece.account
+            self._remove(account, number, piece)
+            scanned = msgspec.structs.replace(piece, scanned=with_operation(piece.scanned, op))
+            self._add(account, self._restate(piece, scanned))
+            left -= piece.qty_milli or 0
         return want - left
+
+    def greatest_milli(self) -> int:
+        """The greatest quantity, on either side of zero, in an outer account or a parcel that this item event wrote."""
+        numbered = self._spots.numbered
+        greatest = 0
+        for number in self._written:
+            if number in numbered:
+                greatest = max(greatest, numbered[number].qty_milli or 0)
+        for quantity in self.outer.values():
+            greatest = max(greatest, abs(quantity))
+        return greatest
 
     def has_moved(self, before: ItemState) -> bool:
         """Whether this item event changed a parcel of the item as it was `before`."""
@@ -257,22 +305,40 @@ class ItemBalance:
 
     def known(self) -> bool:
         """Whether anything of the item has been scanned or counted before."""
-        return bool(self.parcels) or bool(self.outer)
+        return bool(self._spots.numbered) or bool(self.outer)
 
     def live(self) -> bool:
         """Whether any of it is in process."""
-        return any(parcel.state in LIVE for parcel in self.parcels)
+        return any(account.state in LIVE for account in self._spots.at)
 
     def route(self) -> None:
         """Assign parcels from before the order had its routing to operations of the routing, without moving them."""
-        for index, parcel in enumerate(self.parcels):
+        for number, parcel in list(self._spots.numbered.items()):
             routed = _routed(parcel, self.routing) if self.routing and parcel.op is None else parcel
             if routed != parcel:
-                self.parcels[index] = self._restate(parcel, routed)
+                self._spots.move(parcel.account, number, self._restate(parcel, routed))
+                self._written.append(number)
 
     def presence(self) -> Parcel | None:
         """The parcel of unknown quantity, where the item has one."""
-        return next((parcel for parcel in self.parcels if parcel.qty_milli is None), None)
+        number = self._spots.unknown
+        return None if number is None else self._spots.numbered[number]
+
+
+def _part_of(parcel: Parcel, want: int | None) -> Piece | None:
+    """What of a parcel meets `want` thousandths, or all of it (None); None where it is nothing."""
+    if want is None:
+        return parcel
+    if parcel.qty_milli is None or want <= 0:
+        return None
+    return parcel if parcel.qty_milli <= want else msgspec.structs.replace(parcel, qty_milli=want)
+
+
+def _is_alike(other: Parcel, parcel: Parcel) -> bool:
+    """Whether two parcels differ in nothing but their quantity and their move."""
+    if other.since_us != parcel.since_us:
+        return False  # the usual difference: most parcels came at a time of their own
+    return msgspec.structs.replace(other, qty_milli=parcel.qty_milli, put=parcel.put) == parcel
 
 
 def _routed(parcel: Parcel, routing: Routing) -> Parcel:
@@ -301,8 +367,14 @@ def with_operation(scanned: tuple[int, ...], op: int) -> tuple[int, ...]:
     return scanned if op in scanned else tuple(sorted((*scanned, op)))
 
 
-def _end_of(parcel: Parcel) -> tuple[object, ...]:
-    return (parcel.account, parcel.entered, parcel.reached, parcel.scanned, parcel.reason)
+def _ends_as(other: Parcel, parcel: Parcel) -> bool:
+    """Whether two ended parcels of one account count as one."""
+    return (
+        other.entered == parcel.entered
+        and other.reached == parcel.reached
+        and other.scanned == parcel.scanned
+        and other.reason == parcel.reason
+    )
 
 
 def _further(first: int | None, second: int | None) -> int | None:

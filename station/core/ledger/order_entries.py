@@ -11,7 +11,7 @@ from station.core.ledger import postings
 from station.core.ledger.allocation import PostingContext, PostingMarks, draw
 from station.core.ledger.item_balance import ItemBalance
 from station.core.ledger.item_event import ItemEvent
-from station.core.ledger.parcels import BETWEEN, RELEASED, Account, ItemState, OrderHeader, ParcelState
+from station.core.ledger.parcels import BETWEEN, LIVE, RELEASED, Account, ItemState, OrderHeader, ParcelState
 from station.core.ledger.pick_order import held_at, here, waiting_at
 from station.core.master_data import MasterData
 
@@ -70,9 +70,7 @@ def close(stock: ItemBalance, marks: PostingMarks) -> None:
     if stock.closed:
         return
     if (stock.event.data or {}).get("how") in SHORT:
-        ended = (ParcelState.FINISHED, ParcelState.SCRAPPED)
-        live = [parcel.account for parcel in stock.parcels if parcel.state not in ended]
-        stock.to_outer([piece for account in dict.fromkeys(live) for piece in stock.withdraw(account)], "adjusted")
+        stock.to_outer([piece for account in stock.accounts(*LIVE) for piece in stock.withdraw(account)], "adjusted")
         return
     context = PostingContext(stock=stock, account=Account(ParcelState.HERE), marks=marks, quantity=None)
     postings.complete(context)

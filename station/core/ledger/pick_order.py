@@ -57,22 +57,13 @@ def downstream(stock: ItemBalance, account: Account) -> list[Account]:
     """The accounts downstream of an account that hold work in process."""
     if account.op is None:
         return []
-    live = (ParcelState.WAITING, ParcelState.HERE, ParcelState.HELD)
-    return list(
-        dict.fromkeys(
-            parcel.account
-            for parcel in stock.parcels
-            if parcel.state in live and parcel.op is not None and parcel.op > account.op
-        )
-    )
+    live = stock.accounts(ParcelState.WAITING, ParcelState.HERE, ParcelState.HELD)
+    return [beyond for beyond in live if beyond.op is not None and beyond.op > account.op]
 
 
 def held_anywhere(stock: ItemBalance, account: Account) -> list[Account]:
     """All hold accounts with work: here, then upstream nearest first, then downstream."""
-    beyond = sorted(
-        {parcel.account for parcel in stock.parcels if parcel.state == ParcelState.HELD},
-        key=lambda held: (held.op or 0, held.stage or ""),
-    )
+    beyond = sorted(stock.accounts(ParcelState.HELD), key=lambda held: (held.op or 0, held.stage or ""))
     ordered = [held_at(account), *held_upstream(stock, account), *beyond]
     return list(dict.fromkeys(held for held in ordered if stock.holds(held)))
 
@@ -119,13 +110,14 @@ def _distance(stock: ItemBalance, operation: Operation, own: bool) -> float:
 
 
 def _by_newest(stock: ItemBalance, account: Account, *states: str) -> list[Account]:
-    newest: dict[Account, int] = {}
-    for parcel in stock.parcels:
-        if parcel.state in states and parcel.account != account:
-            newest[parcel.account] = max(parcel.since_us, newest.get(parcel.account, parcel.since_us))
+    newest = {
+        source: max(parcel.since_us for parcel in stock.at(source))
+        for source in stock.accounts(*states)
+        if source != account
+    }
     return sorted(newest, key=lambda source: (-newest[source], source.stage or ""))
 
 
 def _unrouted(stock: ItemBalance, *states: str) -> Iterator[Account]:
     """The accounts of parcels from before the item had its routing."""
-    yield from dict.fromkeys(parcel.account for parcel in stock.parcels if parcel.op is None and parcel.state in states)
+    yield from [account for account in stock.accounts(*states) if account.op is None]

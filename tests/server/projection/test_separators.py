@@ -7,11 +7,11 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import engines
 import pytest
 
-from server.api.snapshot_cache import CachedSnapshot
 from server.config import HubConfig
 from server.context import HubContext
 from server.db.store import Store
 from server.locale_format import locale_of
+from server.projection.station_snapshot import snapshot
 from station.core.protocol import OpenItem
 from station.core.snapshot import Snapshot
 from station.feedback.idle_screen import next_items, site_clock
@@ -26,10 +26,15 @@ SHOP = [
 ]
 
 
+def _snapshot(store: Store, separators: tuple[str, str], zone: str | None = None) -> tuple[str, bytes]:
+    with store.read() as connection:
+        return snapshot(connection, None, separators, zone)
+
+
 @pytest.mark.parametrize(("locale", "text"), [("de", "1.234,5"), ("en", "1,234.5"), ("en-IN", "1,234.5")])
 def test_a_quantity_on_the_screen_has_the_separators_of_the_hubs_locale(store: Store, locale: str, text: str) -> None:
     separators = locale_of(HubConfig(locale=locale)).separators
-    _, body = CachedSnapshot().current(store, separators)
+    body = _snapshot(store, separators)[1]
     shop = read_shop(json.dumps(json.loads(body) | {"definitions": SHOP}).encode())
     assert shop.quantity(1_234_500) == text
     assert next_items("saw", shop, [OpenItem("WO-1", "bar", 10, "waiting", 1_234_500)]) == (f"WO-1  bar  {text}",)
@@ -37,9 +42,7 @@ def test_a_quantity_on_the_screen_has_the_separators_of_the_hubs_locale(store: S
 
 
 def test_another_locale_is_another_version_of_the_snapshot(store: Store) -> None:
-    versions = {
-        CachedSnapshot().current(store, locale_of(HubConfig(locale=name)).separators)[0] for name in ("de", "en")
-    }
+    versions = {_snapshot(store, locale_of(HubConfig(locale=name)).separators)[0] for name in ("de", "en")}
     assert len(versions) == 2
 
 
@@ -48,7 +51,7 @@ def test_a_hub_of_an_earlier_version_sends_none() -> None:
 
 
 def test_the_clock_of_the_screen_is_in_the_sites_zone(store: Store) -> None:
-    _, body = CachedSnapshot().current(store, (".", ","), "Asia/Kolkata")
+    body = _snapshot(store, (".", ","), "Asia/Kolkata")[1]
     assert json.loads(body)["zone"] == "Asia/Kolkata"
     shop = read_shop(body)
     assert site_clock(shop.zone, shop.zone_missing, 0) == ("05:30:00", [])

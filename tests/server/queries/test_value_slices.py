@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 from floor_full import full_floor
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from shop_writer import ShopWriter
 

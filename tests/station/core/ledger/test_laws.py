@@ -9,11 +9,13 @@ import msgspec
 from hypothesis import given, settings
 from shop import MINUTE_US, STAGES, Story, definition, routing, shop
 
+from station.core.bounds import MAX_BALANCE_MILLI
 from station.core.ledger.costs import add, parcel_value, unit_costs
-from station.core.ledger.fold import apply, balances, empty, fold
+from station.core.ledger.fold import BALANCE, apply, attempt, balances, empty, fold
 from station.core.ledger.fold_result import FoldResult
 from station.core.ledger.item_event import ItemEvent
 from station.core.ledger.moves import FIRST_SEEN
+from station.core.ledger.parcel_spots import IndexedParcels, ParcelSpots
 from station.core.ledger.parcels import LIVE, ItemState, Parcel
 from station.core.ledger.routing import Operation
 
@@ -264,3 +266,39 @@ def test_a_story_told_by_hand_obeys_them_too() -> None:
     story.scan("saw", "weld", "deburr", "test", "pack")
     assert fold("WO-1", story.item_events[::-1], CATALOGUE) == story.end
     assert story.stands == {"finished": 100}
+
+
+@settings(max_examples=80, deadline=None)
+@given(told())
+def test_the_index_that_a_state_has_is_that_of_its_parcels(events: list[ItemEvent]) -> None:
+    """A state that was stored has none, and the next event gives the same from it."""
+    for before, step in steps(events):
+        plain = tuple(before.parcels)
+        if isinstance(before.parcels, IndexedParcels):
+            kept, made = before.parcels.spots, ParcelSpots.of(plain)
+            assert tuple(kept.numbered.values()) == plain == tuple(made.numbered.values())
+            assert list(kept.numbered) == sorted(kept.numbered)
+            assert kept.accounts() == made.accounts()
+            for account in made.at:
+                assert [kept.numbered[n] for n in kept.at[account]] == [made.numbered[n] for n in made.at[account]]
+            unknown = None if kept.unknown is None else kept.numbered[kept.unknown]
+            assert unknown == next((parcel for parcel in plain if parcel.qty_milli is None), None)
+        stored = msgspec.msgpack.decode(msgspec.msgpack.encode(before), type=ItemState)
+        event = next(each for each in events if each.place == step.state.last)
+        assert apply(stored, event, CATALOGUE) == step
+
+
+def test_a_state_of_many_parcels_keeps_its_index_and_a_failed_event_leaves_it_as_it_was() -> None:
+    story = [
+        ItemEvent(key_us=n, log="a", seq=n, verb="in", stage="saw", qty_milli=1000, station=f"saw-{n}")
+        for n in range(1, 9)
+    ]
+    state = fold("WO-1", story, CATALOGUE).state
+    assert isinstance(state.parcels, IndexedParcels)
+    before = list(state.parcels.spots.numbered.items())
+    event = ItemEvent(key_us=9, log="a", seq=9, verb="out", stage="saw", qty_milli=3000)
+    over = ItemEvent(key_us=10, log="a", seq=10, verb="in", stage="saw", qty_milli=MAX_BALANCE_MILLI + 1)
+    assert attempt(state, over, CATALOGUE) == BALANCE
+    first, again = apply(state, event, CATALOGUE), apply(state, event, CATALOGUE)
+    assert first == again
+    assert list(state.parcels.spots.numbered.items()) == before
