@@ -56,6 +56,7 @@ def sliced(shop_writer, by, across=ValueBy.COMPONENT, at_us=None, **wanted):
     return value_slices(chosen(found, keys, valuation.at_us), by, across, valuation)
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # a busy machine draws slowly
 @given(
     st.integers(1, 5).flatmap(
         lambda width: st.lists(st.lists(LEAVES, min_size=width, max_size=width), min_size=1, max_size=8)
