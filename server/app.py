@@ -20,6 +20,7 @@ from server.db.position_signal import PositionSignal
 from server.db.storage_errors import storage_trouble
 from server.db.store import Store
 from server.ledger.hub_log import hub_row
+from server.queries.shared_board import SharedBoard
 from server.query_words import check_query_words, refuse_nul
 from server.web import pages
 
@@ -74,6 +75,7 @@ def create_app(
         duties=tuple(duties),
         limits=limits,
         streams=BoundedSemaphore(limits.max_streams),
+        board=SharedBoard(limits.board_every_s, limits.board_keep_s),
     )
     gate.guard(app)
     app.before_request(refuse_nul)

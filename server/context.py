@@ -8,6 +8,7 @@ from typing import cast
 from flask import current_app
 from sqlalchemy import Connection
 
+from server.api.event_feed import MOST_POSITIONS, EventFeed
 from server.api.snapshot_cache import CachedSnapshot, Display
 from server.auth.passwords import PASSWORDS, Passwords
 from server.auth.rate_limit import SignInLimiter
@@ -17,11 +18,12 @@ from server.db.position_signal import PositionSignal
 from server.db.store import Store
 from server.locale_format import locale_of, site_of
 from server.metrics import HubMetrics
+from server.queries.shared_board import EVERY_S, KEEP_S, SharedBoard
 from server.queries.site import site_definitions
 from station.core.site import site_at, site_history
 
 Duty = Callable[[], str | None]  # the fault of a background task as a sentence; None: no fault
-MAX_STREAMS = 24
+MAX_STREAMS = 64
 _KEY = "wipline"
 
 
@@ -30,7 +32,9 @@ class HubLimits:
     """Limits of the answers to open pages."""
 
     max_streams: int = MAX_STREAMS  # open event streams; each occupies one of the server's threads
-    max_behind: int = 1_000  # events that a stream sends one by one; above this it sends one `reload`
+    max_behind: int = MOST_POSITIONS  # events that a stream sends one by one; above this it sends one `reload`
+    board_every_s: float = EVERY_S  # least time between two computations of the board
+    board_keep_s: float = KEEP_S  # time for which pages that follow share a board while nothing is projected
     shown_within_s: float = 2.0  # wait of a form for the projection; afterwards the answer is sent without the entry
 
 
@@ -45,6 +49,8 @@ class HubContext:
     turns: SignInLimiter = field(default_factory=SignInLimiter)  # serialises sign-in attempts
     passwords: Passwords = PASSWORDS
     snapshot: CachedSnapshot = field(default_factory=CachedSnapshot)
+    feed: EventFeed = field(default_factory=EventFeed)
+    board: SharedBoard = field(default_factory=SharedBoard)
     duties: tuple[Duty, ...] = ()
     limits: HubLimits = HubLimits()
     streams: BoundedSemaphore = field(default_factory=lambda: BoundedSemaphore(MAX_STREAMS))  # free event streams

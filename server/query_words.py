@@ -17,7 +17,8 @@ from server.text import nearest
 View = TypeVar("View", bound=Callable[..., Any])
 UNCHECKED = frozenset({"/metrics", "/openapi.json"})  # scrapers add words of their own
 AS_OF = "as_of"
-PAST = "`/api/v1/wip?as_of=` and the board `/?as_of=` answer for a past time; leave it out for now."
+PAST_WORDS = (AS_OF, "known")
+PAST = "The board, stages, items, orders and `/api/v1/wip?as_of=` answer for a past time; leave it out for now."
 
 
 def query_words(*words: str) -> Callable[[View], View]:
@@ -52,7 +53,7 @@ def check_query_words() -> None:
     expected = f"one of {', '.join(words)}" if words else "no query words"
     for word, values in request.args.lists():
         if word not in words:
-            do = PAST if word == AS_OF else _advice(word, words)
+            do = PAST if word in PAST_WORDS else _advice(word, words)
             raise ApiError(400, f"the query word {word[:40]!r}", expected, do)
         if len(values) > 1:
             raise ApiError(400, f"the query word {word} {len(values)} times", "each word once", "Send one of them.")

@@ -32,6 +32,7 @@ from station.scan.work_queue import WorkQueue
 from station.shop_state import ShopState
 from station.startup_disk_wait import open_when_room
 from station.system.clock import boot_id, boot_ns, utc_us
+from station.system.progress import TerminalLine
 from station.system.version import version
 from station.systemd import notify, watchdog_s
 
@@ -98,7 +99,7 @@ class Station:
     def _open_journal(self) -> Journal:
         return Journal.open(
             Path(self.config.journal), station=self.config.station, sw=self.events.sw, boot=self.events.boot,
-            now_ns=boot_ns, hardware_id=hardware_id(),
+            now_ns=boot_ns, hardware_id=hardware_id(), show=TerminalLine().show,
         )  # fmt: skip
 
     def _make_sync_thread(self) -> "SyncThread | None":

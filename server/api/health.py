@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from sqlalchemy import Connection, and_, select
 
 from server.api.open_items import projected_pos
-from server.api.schemas import HealthAnswer
+from server.api.schemas import HealthAnswer, RunningWork
 from server.clock.readings import HubClock
 from server.clock.watch import suspects, why_in_doubt
 from server.config import seconds_of
 from server.context import HubContext
 from server.db import schema
+from server.db.long_work import REBUILD, running
 from server.db.storage_errors import low_space, storage_trouble
 from server.ledger.hub_log import hub_row
 from server.ledger.ingest import last_pos
@@ -20,6 +21,7 @@ from server.locale_format import DAY_S, NBSP, SECOND_US, duration
 from server.projection import dead_letters
 from server.projection.definitions import refused_patterns
 from server.projection.log_permissions import count_not_permitted
+from server.queries.long_work_words import sentence
 from server.queries.site import ignored_settings, site_definitions
 from server.text import counted, utc_text
 
@@ -63,22 +65,27 @@ def _check(hub: HubContext) -> HealthAnswer:
             remarks = notes(connection, now_us, seconds_of(hub.config.backup.every))
             remarks += ignored_settings(site_definitions(connection), hub.config, now_us)
             epoch = hub_row(connection).epoch
+            works = [
+                RunningWork(key, sentence(key, work), work.unit, work.done, work.total, work.left_s)
+                for key, work in sorted(running(hub.store, connection).items())
+            ]
     except Exception as error:  # noqa: BLE001  healthz must answer after any error of the database
         _log.exception("the hub's health could not be read")
         trouble = storage_trouble(error)
         text = f"The database cannot be read: {type(error).__name__}. Check its disk, then restart the hub."
         wrong = [text if trouble is None else trouble.text]
         return HealthAnswer("wrong", wrong, [], None, None, None)
-    return HealthAnswer("wrong" if wrong else "ok", wrong, remarks, epoch, pos, folded)
+    return HealthAnswer("wrong" if wrong else "ok", wrong, remarks, epoch, pos, folded, works)
 
 
 def hub_faults(hub: HubContext, connection: Connection, now_us: int) -> list[str]:
     """The faults of the hub itself that no table of the pages has: storage, background threads, projection, breaks."""
     pos, folded = last_pos(connection), projected_pos(connection)
+    rebuilds = REBUILD in running(hub.store, connection)  # its progress is a line of its own, and no fault
     return [
         *_storage(hub),
         *filter(None, (duty() for duty in hub.duties)),
-        *_projection(connection, pos, folded, now_us),
+        *([] if rebuilds else _projection(connection, pos, folded, now_us)),
         *_breaks(connection),
     ]
 

@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 
 from server.api.format import decimal, iso, time
+from server.api.past_query import Past, keep_past
 from server.queries.current_stock import StockRow
 from server.queries.item_changes import ItemChange
 from server.queries.item_detail import ItemDetail, ItemFinding
@@ -146,9 +147,14 @@ class ChangeAnswer(msgspec.Struct):
 
 
 class ItemQuery(msgspec.Struct):
-    """`before`: only events before this ledger position, as `older` of an answer names it."""
+    """`before`: only events before this ledger position, as `older` of an answer names it.
+
+    `as_of`: a past time, ISO 8601; `known`: only the events up to this position.
+    """
 
     before: str = ""
+    as_of: str = ""
+    known: str = ""
 
 
 class ItemAnswer(msgspec.Struct):
@@ -174,13 +180,15 @@ class ItemAnswer(msgspec.Struct):
     more_changes: bool
     visits_total: int
     findings_total: int
+    as_of: str
+    known: int
     pos: int
     behind: int
     behind_s: int
     recalculating: int
 
 
-def item_answer(detail: ItemDetail, lag: Lag) -> ItemAnswer:
+def item_answer(detail: ItemDetail, past: Past, lag: Lag) -> ItemAnswer:
     """The answer of /api/v1/items/{item}."""
     row = detail.row
     oldest = detail.events[-1].pos if detail.events else None
@@ -208,12 +216,13 @@ def item_answer(detail: ItemDetail, lag: Lag) -> ItemAnswer:
             for finding in detail.findings
         ],
         events=[_event(event) for event in detail.events],
-        older=None if not detail.more_events else f"/api/v1{item_url(row.item)}?before={oldest}",
-        page=item_url(row.item),
+        older=None if not detail.more_events else keep_past(f"/api/v1{item_url(row.item)}?before={oldest}"),
+        page=keep_past(item_url(row.item)),
         changes=[_change(change) for change in detail.changes],
         more_changes=detail.more_changes,
         visits_total=detail.visit_count,
         findings_total=detail.finding_count,
+        as_of=time(past.time_us), known=past.known_pos,
         pos=lag.pos, behind=lag.events, behind_s=lag.seconds, recalculating=lag.queued,
     )  # fmt: skip
 

@@ -8,11 +8,16 @@ from station.core.quantity import decimal_text
 
 
 class OrdersQuery(msgspec.Struct):
-    """`status`: open, finished, scrapped, adjusted, closed, or none for all."""
+    """`status`: open, finished, scrapped, adjusted, closed, or none for all.
+
+    `as_of`: a past time, ISO 8601; `known`: only the events up to this position.
+    """
 
     limit: int = 1_000
     cursor: str = ""
     status: str = ""
+    as_of: str = ""
+    known: str = ""
 
 
 class WhereAnswer(msgspec.Struct):
@@ -50,6 +55,8 @@ class OrdersAnswer(msgspec.Struct):
 
     orders: list[OrderAnswer]
     cursor: str | None
+    as_of: str
+    known: int
     pos: int
     behind: int
     behind_s: int

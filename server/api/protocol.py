@@ -22,7 +22,7 @@ from server.clock.watch import expected_by_boottime, unsure, why_in_doubt
 from server.context import current_hub
 from server.ledger import station_logs
 from server.ledger.hub_log import compare_station_clock, hub_row
-from server.ledger.ingest import BatchRefused, EventBatch, append
+from server.ledger.ingest import BatchAppended, BatchRefused, EventBatch, append
 from server.text import counted
 from station.core.event import MAX_SALVAGE_BYTES
 from station.core.hash_chain import anchor_mac, boot_bytes, genesis
@@ -106,12 +106,16 @@ def events(log_id: str) -> Response:
     body = read_json(EventsRequest)
     device, now_us = _device(body.station), current_hub().clock.utc_us()
     batch = _batch(log_key, body)
-    with current_hub().store.write() as connection:
+
+    def execute(connection: Connection) -> BatchAppended | BatchRefused | ApiError:
         log = _own_log(connection, log_key, device, now_us, None)
-        if not isinstance(log, ApiError):
-            result = append(connection, batch, recv_us=now_us, device=device.id, log=log)
-    if isinstance(log, ApiError):
-        raise log
+        if isinstance(log, ApiError):
+            return log
+        return append(connection, batch, recv_us=now_us, device=device.id, log=log)
+
+    result = current_hub().store.write_with_others(execute)
+    if isinstance(result, ApiError):
+        raise result
     counts = current_hub().counts
     if isinstance(result, BatchRefused):
         counts.refused.inc()
@@ -156,18 +160,23 @@ def heartbeat() -> Response:
         "readers": readers_json(body.readers),
         "aside": body.aside,
     }
-    with current_hub().store.write() as connection:
+    hub_context = current_hub()
+
+    def execute(connection: Connection) -> HeartbeatAnswer:
         station_logs.keep_heartbeat(connection, row)
         hub = hub_row(connection)
         reached = (None, None) if row["log_id"] is None else station_logs.reached(connection, row["log_id"])
         if body.clock == "synced" and unsure(connection):
             compare_station_clock(connection, clock, name, body.wall_us, now_us)
-        version = current_hub().definitions(connection)[0]
-    counts = current_hub().counts
+        version = hub_context.definitions(connection)[0]
+        wait_ms = NEWS_BEAT_MS if body.waiting else BEAT_MS
+        return HeartbeatAnswer(wait_ms, version, hub.epoch, bytes(hub.head).hex(), *reached)
+
+    answer = hub_context.store.write_with_others(execute)
+    counts = hub_context.counts
     counts.seen.labels(name).set(now_us / 1_000_000)
     counts.waiting.labels(name).set(body.waiting or 0)
-    wait_ms = NEWS_BEAT_MS if body.waiting else BEAT_MS
-    return json_answer(HeartbeatAnswer(wait_ms, version, hub.epoch, bytes(hub.head).hex(), *reached))
+    return json_answer(answer)
 
 
 @blueprint.get("/snapshot")

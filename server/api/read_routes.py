@@ -1,10 +1,8 @@
-"""Read model over HTTP: work in process, one item, orders, stages.
+"""Read model over HTTP: work in process, one item, orders, stages; now, or as of a past time and as known at a position.
 
 Quantities are decimal strings, money whole millionths of the currency, times ISO 8601 in UTC. Quantities of different units
 are never added.
 """
-
-from datetime import UTC, datetime, tzinfo
 
 from flask import Blueprint, Response, request
 
@@ -17,22 +15,27 @@ from server.api import (
     value_answer,
     wip_answer,
 )
+from server.api.format import time
 from server.api.openapi import documented
+from server.api.past_query import asked_against, asked_past
 from server.api.rest import page_of
 from server.api_errors import ApiError, json_answer
 from server.auth.gate import readers
 from server.context import current_hub
 from server.locale_format import site_of
-from server.queries.as_known_at import past_stock
+from server.queries.as_known_at import past_stock, shop_known_at
+from server.queries.board_state import board_state_at
 from server.queries.calls import calls_until, open_calls
 from server.queries.current_master_data import master_data
 from server.queries.current_stock import stock_now
 from server.queries.item_detail import item_detail
 from server.queries.lag import lag_of
 from server.queries.order_progress import STATUSES, orders_after
+from server.queries.past_items import past_calls, past_item, past_orders_after
 from server.queries.search import item_named
 from server.queries.site import current_locale, site_definitions
 from server.queries.stage_order import line_of
+from server.queries.stock_change import stock_change
 from server.queries.unknown_codes import count_unknown, unknown_after
 from server.queries.valuation import Valuation
 from server.queries.value_slices import ValueBy, chosen, leaves, value_slices
@@ -41,7 +44,6 @@ from server.urls import before_pos, segments
 
 blueprint = Blueprint("wip", __name__)
 segments(blueprint)
-CLOCK_SKEW_US = 60 * 1_000_000  # a client whose clock is ahead may name its present
 
 
 @blueprint.get("/api/v1/wip")
@@ -51,15 +53,32 @@ def work_in_process() -> Response:
     """Quantity and value of work in process, now or `as_of` a past time, as known now or at position `known`."""
     now_us = current_hub().clock.utc_us()
     by = _by(request.args.get("by", GroupBy.STAGE.value))
-    at_us = _as_of(request.args.get("as_of", ""), now_us)
     limit, cursor = page_of()
     after = _after_row(cursor, by)
     with current_hub().store.read() as connection:
         lag = lag_of(connection, now_us)
-        known = _known(request.args.get("known", ""), lag.pos)
-        valuation, stock = past_stock(connection, None if known == lag.pos else known, at_us, now_us)
+        past = asked_past(connection, now_us, lag.pos)
+        valuation, stock = past_stock(connection, past.known, past.at_us, now_us)
         report = wip(stock, by, valuation)
-    return json_answer(wip_answer.wip_answer(report, valuation.at_us, known, lag, by, after, limit))
+    return json_answer(wip_answer.wip_answer(report, valuation.at_us, past.known_pos, lag, by, after, limit))
+
+
+@blueprint.get("/api/v1/wip/change")
+@documented(wip_answer.StockChangeAnswer, query=wip_answer.StockChangeQuery, errors=(400, 401, 403))
+@readers
+def change_of_stock() -> Response:
+    """What came and went at each stage between the times `against` and `as_of`, in items, quantities and value."""
+    now_us = current_hub().clock.utc_us()
+    with current_hub().store.read() as connection:
+        lag, past = lag_of(connection, now_us), asked_past(connection, now_us)
+        against_us = asked_against(connection, now_us)
+        if against_us is None:
+            raise ApiError(400, "no `against`", "a past time such as 2026-11-22T14:05:00Z", "Add the earlier time.")
+        first_us, last_us = sorted((against_us, past.time_us))
+        locale = current_locale(connection, current_hub().config, now_us)
+        was, now = (board_state_at(connection, locale, us) for us in (first_us, last_us))
+        change = stock_change(connection, was, now)
+    return json_answer(wip_answer.change_answer(change, lag))
 
 
 @blueprint.get("/api/v1/value")
@@ -71,33 +90,41 @@ def value() -> Response:
     by = _value_by("by", ValueBy.STAGE)
     across = _value_by("across", ValueBy.STAGE if by == ValueBy.COMPONENT else ValueBy.COMPONENT)
     wanted = {each: request.args[each] for each in ValueBy if each in request.args}
-    at_us = _as_of(request.args.get("as_of", ""), now_us)
     limit, cursor = page_of()
     after = _after_row(cursor, by)
     with current_hub().store.read() as connection:
         lag = lag_of(connection, now_us)
-        known = _known(request.args.get("known", ""), lag.pos)
-        valuation, stock = past_stock(connection, None if known == lag.pos else known, at_us, now_us)
+        past = asked_past(connection, now_us, lag.pos)
+        valuation, stock = past_stock(connection, past.known, past.at_us, now_us)
     slices = value_slices(chosen(leaves(stock, valuation), wanted, valuation.at_us), by, across, valuation)
-    return json_answer(value_answer.value_answer(slices, valuation.at_us, known, lag, after, limit))
+    return json_answer(value_answer.value_answer(slices, valuation.at_us, past.known_pos, lag, after, limit))
 
 
 @blueprint.get("/api/v1/items/<segment:item>", merge_slashes=False)
 @documented(item_answer.ItemAnswer, query=item_answer.ItemQuery, errors=(400, 401, 403, 404))
 @readers
 def item(item: str) -> Response:
-    """One item: its present and past places, its accounts, its findings, and its last 200 events."""
+    """One item: its places, its accounts, its findings, and its last 200 events; now or at a past time."""
     now_us, before = current_hub().clock.utc_us(), before_pos()
     with current_hub().store.read() as connection:
-        valuation = Valuation(master_data(connection), now_us)
-        name = item_named(connection, valuation.master_data, item, now_us)
-        detail = item_detail(connection, name, valuation, before)
         lag = lag_of(connection, now_us)
-    if detail is None:
+        past = asked_past(connection, now_us, lag.pos)
+        today = master_data(connection)
+        name = item_named(connection, today, item, now_us)
+        if past.is_past:
+            with past_item(connection, name, past.known_pos, past.at_us) as shop:
+                valuation = Valuation(shop.master_data, past.time_us)
+                detail = item_detail(shop.scratch, name, valuation, before)
+        else:
+            detail = item_detail(connection, name, Valuation(today, now_us), before)
+        # The state is decoded here, while the row that holds it can be read.
+        answer = None if detail is None else item_answer.item_answer(detail, past, lag)
+    if answer is None:
+        by_then = " by then" if past.is_past else ""
         raise ApiError(
-            404, f"the item {item[:80]!r}", "one that was scanned, released or bound", "Search with /find?q=."
+            404, f"the item {item[:80]!r}", f"one that was scanned, released or bound{by_then}", "Search with /find?q=."
         )
-    return json_answer(item_answer.item_answer(detail, lag))
+    return json_answer(answer)
 
 
 @blueprint.get("/api/v1/orders")
@@ -111,10 +138,17 @@ def orders() -> Response:
         raise ApiError(400, f"status {status[:40]!r}", f"one of {', '.join(STATUSES)}", "Leave it out for all.")
     now_us = current_hub().clock.utc_us()
     with current_hub().store.read() as connection:
-        valuation = Valuation(master_data(connection), now_us)
-        rows, lag = orders_after(connection, valuation, cursor, limit + 1, status), lag_of(connection, now_us)
+        lag = lag_of(connection, now_us)
+        past = asked_past(connection, now_us, lag.pos)
+        if past.is_past:
+            with shop_known_at(connection, past.known_pos, past.at_us) as shop:
+                valuation = Valuation(shop.master_data, past.time_us)
+                rows = past_orders_after(connection, shop, valuation, cursor, limit + 1, status, past.at_us)
+        else:
+            rows = orders_after(connection, Valuation(master_data(connection), now_us), cursor, limit + 1, status)
     more = rows[limit - 1].order if len(rows) > limit else None
-    return json_answer(order_answer.OrdersAnswer([order_answer.order_row(row) for row in rows[:limit]], more, *lag))
+    answers = [order_answer.order_row(row) for row in rows[:limit]]
+    return json_answer(order_answer.OrdersAnswer(answers, more, time(past.time_us), past.known_pos, *lag))
 
 
 @blueprint.get("/api/v1/calls")
@@ -163,10 +197,16 @@ def stages() -> Response:
     limit, cursor = page_of()
     now_us = current_hub().clock.utc_us()
     with current_hub().store.read() as connection:
-        shop = master_data(connection)
-        stock = stock_now(connection)
-        waiting, lag = open_calls(connection, now_us), lag_of(connection, now_us)
-    names = line_of(shop, now_us)
+        lag = lag_of(connection, now_us)
+        past = asked_past(connection, now_us, lag.pos)
+        if past.is_past:
+            valuation, stock = past_stock(connection, past.known, past.at_us, now_us)
+            shop = valuation.master_data
+            waiting = [call for call in past_calls(connection, past.known, past.time_us) if call.is_open]
+        else:
+            shop, stock = master_data(connection), stock_now(connection)
+            waiting = open_calls(connection, now_us)
+    names = line_of(shop, past.time_us)
     names += sorted({row.stage for row in stock if row.stage} - set(names))
     if cursor and cursor not in names:
         raise ApiError(
@@ -174,8 +214,10 @@ def stages() -> Response:
         )
     start = names.index(cursor) + 1 if cursor else 0
     page = names[start : start + limit]
-    rows = [wip_answer.stage_row(name, shop.stage(name, now_us), stock, waiting, now_us) for name in page]
-    return json_answer(wip_answer.StagesAnswer(rows, page[-1] if start + limit < len(names) else None, *lag))
+    at_us = past.time_us
+    rows = [wip_answer.stage_row(name, shop.stage(name, at_us), stock, waiting, at_us) for name in page]
+    more = page[-1] if start + limit < len(names) else None
+    return json_answer(wip_answer.StagesAnswer(rows, more, time(at_us), past.known_pos, *lag))
 
 
 @blueprint.get("/api/v1/site")
@@ -187,41 +229,6 @@ def site() -> Response:
     with current_hub().store.read() as connection:
         definitions, lag = site_definitions(connection), lag_of(connection, now_us)
     return json_answer(site_answer.site_answer(definitions, site_of(current_hub().config), now_us, lag))
-
-
-def time_of(text: str, zone: tzinfo = UTC) -> int | None:
-    """A time in a query as UTC us: ISO 8601, without a zone in `zone`, or whole us since 1970. Raises `ApiError` 400.
-
-    >>> time_of("2026-11-22T14:05:00Z"), time_of("1790000000000000"), time_of("")
-    (1795356300000000, 1790000000000000, None)
-    >>> from zoneinfo import ZoneInfo
-    >>> time_of("2026-11-22T15:05", ZoneInfo("Europe/Berlin"))
-    1795356300000000
-    """
-    text = text.strip()
-    if not text:
-        return None
-    if text.isascii() and text.isdecimal() and len(text) <= 18:
-        return int(text)
-    try:
-        # URL decoding turns the plus of a zone offset into a blank.
-        at = datetime.fromisoformat(text.replace(" ", "+") if "T" in text else text)
-        at = at if at.tzinfo is not None else at.replace(tzinfo=zone)
-        return (int(at.timestamp()) * 1_000_000) + at.microsecond
-    except (ValueError, OverflowError) as error:
-        raise ApiError(
-            400, f"as_of {text[:40]!r}", "a time such as 2026-11-22T14:05:00Z", "Write it so, or leave it out for now."
-        ) from error
-
-
-def _as_of(text: str, now_us: int) -> int | None:
-    """The past time of a query, without a zone in the zone of the site; None for now. Raises `ApiError` 400."""
-    with current_hub().store.read() as connection:
-        zone = current_locale(connection, current_hub().config, now_us).zone
-    at_us = time_of(text, zone)
-    if at_us is not None and at_us > now_us + CLOCK_SKEW_US:
-        raise ApiError(400, f"as_of {text[:40]!r}, which is in the future", "a past time", "Leave it out for now.")
-    return None if at_us is None else min(at_us, now_us)
 
 
 def _flag(name: str) -> bool:
@@ -272,15 +279,3 @@ def _by(text: str) -> GroupBy:
         return GroupBy(text)
     except ValueError:
         raise ApiError(400, f"by {text[:40]!r}", f"one of {', '.join(GroupBy)}", "Leave it out for stage.") from None
-
-
-def _known(text: str, pos: int) -> int:
-    """The ledger position whose knowledge the answer uses. Raises `ApiError` 400."""
-    if not text:
-        return pos
-    known = int(text) if text.isascii() and text.isdecimal() and len(text) <= 18 else -1
-    if not 0 <= known <= pos:
-        raise ApiError(
-            400, f"known {text[:40]!r}", f"a position from 0 to {pos}", "Leave it out for what is known now."
-        )
-    return known

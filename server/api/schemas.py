@@ -75,8 +75,22 @@ class StationsAnswer(msgspec.Struct):
     recalculating: int
 
 
+class RunningWork(msgspec.Struct):
+    """Long work that runs: `done` of `total` (null: unknown) units; `left_s`: seconds left, null where unknown."""
+
+    work: str
+    text: str
+    unit: str
+    done: int
+    total: int | None
+    left_s: int | None
+
+
 class HealthAnswer(msgspec.Struct):
-    """`status`: `ok`, or `wrong` with one sentence for each fault; `notes`: remarks that are no faults."""
+    """`status`: `ok`, or `wrong` with one sentence for each fault; `notes`: remarks that are no faults.
+
+    `running`: the long work of every process of this hub.
+    """
 
     status: str
     wrong: list[str]
@@ -84,6 +98,7 @@ class HealthAnswer(msgspec.Struct):
     epoch: int | None
     pos: int | None
     projected_pos: int | None
+    running: list[RunningWork] = []
 
 
 def readers_json(readers: Any) -> str | None:

@@ -8,38 +8,21 @@ reconnecting page continues where it stopped (Last-Event-ID is `epoch:pos`). A p
 import socket
 from collections.abc import Iterator
 from select import select
-from typing import Any
 
-import msgspec
 from flask import Blueprint, Response, request
-from sqlalchemy import Connection, and_
-from sqlalchemy import select as rows_of
 
 from server.api.cursor import Cursor
 from server.api.open_items import projected_pos
 from server.api_errors import ApiError
 from server.auth.gate import readers
 from server.context import HubContext, current_hub
-from server.db.schema import ledger, log
 from server.ledger.hub_log import hub_row
-from server.projection.tables import event_item, event_state
 from server.query_words import query_words
 
 blueprint = Blueprint("stream", __name__)
 QUIET_S = 15.0
 RETRY_MS = 2_000
 CHECK_S = 1.0  # interval at which a closed connection is detected and its slot released
-
-
-class _EventFields(msgspec.Struct):
-    """The fields of an event that a notification contains."""
-
-    kind: str | None = None
-    stage: str | None = None
-    seen: Any = None
-
-
-_EVENT_FIELDS = msgspec.json.Decoder(_EventFields)
 
 
 @blueprint.get("/api/v1/events")
@@ -116,10 +99,9 @@ def _notifications(hub: HubContext, after: str, line: socket.socket | None) -> I
             pos = here
             yield _reload(epoch, here)
         elif here > pos:
-            with hub.store.read() as connection:
-                lines = list(ledger_events(connection, epoch, pos, here))
+            lines = hub.feed.read(hub.store, epoch, hub.projected.again, pos, here)
             pos = here
-            yield b"".join(lines)
+            yield lines
         elif hub.projected.again != again:
             again = hub.projected.again
             yield _reload(epoch, here)
@@ -134,27 +116,3 @@ def _notifications(hub: HubContext, after: str, line: socket.socket | None) -> I
 
 def _reload(epoch: int, pos: int) -> bytes:
     return b"id: %d:%d\nevent: reload\ndata: {}\n\n" % (epoch, pos)
-
-
-def ledger_events(connection: Connection, epoch: int, after: int, thru: int) -> Iterator[bytes]:
-    """The server-sent events of the ledger positions above `after`, up to `thru`: one for each item of each event."""
-    wanted = (
-        rows_of(ledger.c.pos, ledger.c.bytes, log.c.station, event_state.c.status, event_item.c.item)
-        .join(log, log.c.log_id == ledger.c.log_id)
-        .outerjoin(event_state, event_state.c.pos == ledger.c.pos)
-        .outerjoin(event_item, event_item.c.pos == ledger.c.pos)
-        .where(and_(ledger.c.pos > after, ledger.c.pos <= thru))
-        .order_by(ledger.c.pos, event_item.c.item)
-    )
-    for row in connection.execute(wanted):
-        yield b"id: %d:%d\nevent: ledger\ndata: %s\n\n" % (epoch, row.pos, msgspec.json.encode(_data(row)))
-
-
-def _data(row: Any) -> dict[str, Any]:
-    try:
-        fields = _EVENT_FIELDS.decode(row.bytes)
-    except (msgspec.MsgspecError, ValueError, RecursionError):
-        fields = _EventFields()
-    # The departure of a tag is encoded as a scan; its own kind lets clients count scans correctly.
-    kind = "seen" if fields.kind == "scan" and fields.seen is not None else fields.kind
-    return {"pos": row.pos, "station": row.station, "kind": kind, "item": row.item, "stage": fields.stage}

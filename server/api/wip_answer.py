@@ -10,6 +10,7 @@ from server.api.format import iso, time
 from server.queries.calls import Call
 from server.queries.current_stock import StockRow
 from server.queries.lag import Lag
+from server.queries.stock_change import BEGUN, PlaceChange, StockChange
 from server.queries.wip import WipReport
 from server.queries.wip import WipRow as Row
 from server.queries.wip import WipTotal as Total
@@ -64,6 +65,58 @@ class WipTotalAnswer(msgspec.Struct):
     overrun_value_micros: int
 
 
+class StockChangeQuery(msgspec.Struct):
+    """`as_of`: the later time, by default now; `against`: the earlier time, ISO 8601 or UTC us."""
+
+    against: str
+    as_of: str = ""
+
+
+class UnitAnswer(msgspec.Struct):
+    """Quantities of one unit at one place; `finished` and `scrapped` are a part of `went`."""
+
+    unit: str
+    was: str
+    came: str
+    went: str
+    finished: str
+    scrapped: str
+    now: str
+
+
+class PlaceChangeAnswer(msgspec.Struct):
+    """The change at one place: was + came - went = now, and + revalued in money. `stage` null: not a stage.
+
+    `place`: not_started, stage (with an empty `stage` between stages) or line. Micros null where no cost is known.
+    """
+
+    place: str
+    stage: str | None
+    items_was: int
+    items_came: int
+    items_went: int
+    items_now: int
+    quantities: list[UnitAnswer]
+    was_micros: int | None
+    came_micros: int | None
+    went_micros: int | None
+    revalued_micros: int | None
+    now_micros: int | None
+
+
+class StockChangeAnswer(msgspec.Struct):
+    """What came and went at each place between two times, and on the whole line (`line`)."""
+
+    against: str
+    as_of: str
+    places: list[PlaceChangeAnswer]
+    line: PlaceChangeAnswer
+    pos: int
+    behind: int
+    behind_s: int
+    recalculating: int
+
+
 class NotStartedAnswer(msgspec.Struct):
     """Released stock that is not started; it is not part of the rows."""
 
@@ -104,10 +157,15 @@ class StageAnswer(msgspec.Struct):
 
 
 class StagesQuery(msgspec.Struct):
-    """`limit` at most 1,000; `cursor`: that of the answer before."""
+    """`limit` at most 1,000; `cursor`: that of the answer before.
+
+    `as_of`: a past time, ISO 8601; `known`: only the events up to this position.
+    """
 
     limit: int = 1_000
     cursor: str = ""
+    as_of: str = ""
+    known: str = ""
 
 
 class StagesAnswer(msgspec.Struct):
@@ -115,6 +173,8 @@ class StagesAnswer(msgspec.Struct):
 
     stages: list[StageAnswer]
     cursor: str | None
+    as_of: str
+    known: int
     pos: int
     behind: int
     behind_s: int
@@ -168,6 +228,35 @@ def wip_answer(
         behind=lag.events,
         behind_s=lag.seconds,
         recalculating=lag.queued,
+    )
+
+
+def change_answer(change: StockChange, lag: Lag) -> StockChangeAnswer:
+    """The answer of /api/v1/wip/change."""
+    return StockChangeAnswer(
+        time(change.from_us),
+        time(change.to_us),
+        [_place_change(place) for place in change.places],
+        _place_change(change.whole),
+        lag.pos,
+        lag.events,
+        lag.seconds,
+        lag.queued,
+    )
+
+
+def _place_change(of: PlaceChange) -> PlaceChangeAnswer:
+    columns = (of.was, of.came, of.went, of.finished, of.scrapped, of.now)
+    by_unit = [{amount.unit: amount.milli for amount in amounts} for amounts in columns]
+    units = sorted({unit for milli in by_unit for unit in milli})
+    zone, stage = of.place
+    kind = "line" if stage is None else "stage" if zone == BEGUN else "not_started"
+    return PlaceChangeAnswer(
+        kind,
+        stage if kind == "stage" else None,
+        *of.items,
+        [UnitAnswer(unit, *(decimal_text(milli.get(unit, 0)) for milli in by_unit)) for unit in units],
+        *(of.micros or (None, None, None, None, None)),
     )
 
 

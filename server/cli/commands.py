@@ -5,6 +5,7 @@ A command exits with 0, or prints on standard error what came, what was expected
 
 import sys
 from importlib import import_module
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from server.cli.access import clock, station, token, user
 from server.cli.options import settings, where
 from server.config import ConfigError
 from station.system.access import denied, owner_of
+from station.system.progress import Interrupted, terminal_progress
 from station.system.version import version
 
 __all__ = ["main", "settings", "where"]
@@ -51,10 +53,12 @@ class HubCommands(click.Group):
         from server.ops.admin_commands import CommandFailed
         from server.ops.backup import BackupError
         from server.ops.bootstrap import NoHub
+        from server.ops.disk_need import TooLittleDisk
         from server.ops.transfer import TransferError
 
         known = (
-            BackupError, CommandFailed, ConfigError, EntryRefused, HubLocked, NewerDatabase, NoHub, TransferError,
+            BackupError, CommandFailed, ConfigError, EntryRefused, HubLocked, Interrupted, NewerDatabase, NoHub,
+            TooLittleDisk, TransferError,
         )  # fmt: skip
         try:
             return super().invoke(ctx)
@@ -115,29 +119,43 @@ def run(config_path: Path | None, db: str | None, port: int | None) -> None:
 @main.command("verify")
 @where
 def verify_command(config_path: Path | None, db: str | None) -> None:
-    """Verify the hub's hash chain, that of every log, and the accounts and moves of every item; print each break.
+    """Verify the hub's hash chain, that of every log, the accounts, moves and checkpoints of every item, and the daily flow.
 
-    Exits with 1 if there is one.
+    Prints each break. Exits with 1 if there is one.
     """
+
     from server.db.migrations import HEAD, version_of
     from server.ledger.ingest import last_pos
     from server.ledger.verify import notes, verify
     from server.ops.bootstrap import open_read_only
     from server.projection.fold_version import is_outdated
+    from server.projection.verify_checkpoints import verify_checkpoints
+    from server.projection.verify_flow import verify_flow
     from server.projection.verify_rows import verify_rows
     from server.text import counted
 
-    with open_read_only(settings(config_path, db).db) as store, store.read() as connection:
-        breaks = verify(connection)
+    with (
+        terminal_progress("Verify", "It reads alone; the rest is not verified. Repeat the command.") as line,
+        open_read_only(settings(config_path, db).db) as store,
+        store.read() as connection,
+    ):
+        breaks = verify(connection, line.show("Verify, chains", "event"))
         pos = last_pos(connection)
         remarks = [] if breaks else notes(connection)
         outdated = version_of(connection) != HEAD or is_outdated(connection)
         if outdated:
             remarks.append("The rows of items are of an earlier version, and are not verified. Start the hub once.")
         row_breaks = 0
-        for row_break in () if breaks or outdated else verify_rows(connection):
+        verified = not breaks and not outdated
+        rows = chain(
+            verify_rows(connection, line.show("Verify, items", "item")),
+            verify_checkpoints(connection),
+            verify_flow(connection),
+        )
+        for row_break in rows if verified else ():
             row_breaks += 1
             if row_breaks <= MOST_ROW_BREAKS:
+                line.clear()
                 click.echo(str(row_break))
     for remark in remarks:
         click.echo(f"Note: {remark}")
@@ -155,6 +173,31 @@ def verify_command(config_path: Path | None, db: str | None) -> None:
         )
         raise click.ClickException(msg)
     click.echo(f"{counted(pos, 'event')} verified, no break.")
+
+
+@main.command()
+@where
+def doctor(config_path: Path | None, db: str | None) -> None:
+    """Check the hub's database, its disk and its ledger, and show the long work that runs; one line for each finding.
+
+    Exits with 1 if something is wrong. The faults of the running process itself are in /healthz alone.
+    """
+    from server.api.health import health
+    from server.context import HubContext
+    from server.ops.bootstrap import open_read_only
+
+    config = settings(config_path, db)
+    with open_read_only(config.db) as store:
+        answer = health(HubContext(config, store))
+    for work in answer.running:
+        click.echo(f"Running: {work.text}")
+    for note in answer.notes:
+        click.echo(f"Note: {note}")
+    for fault in answer.wrong:
+        click.echo(f"Wrong: {fault}")
+    if answer.wrong:
+        raise click.exceptions.Exit(1)
+    click.echo(f"Nothing is wrong: {answer.pos} events in the ledger, {answer.projected_pos} of them on the pages.")
 
 
 @main.command()
@@ -181,18 +224,30 @@ def changes(config_path: Path | None, db: str | None) -> None:
 @where
 def rebuild(config_path: Path | None, db: str | None) -> None:
     """Rebuild the projection from the ledger, while the hub does not run."""
-    from server.ops.bootstrap import open_hub
+    from server.db.long_work import REBUILD, published
+    from server.ops.bootstrap import open_hub, require_room
+    from server.ops.disk_need import rebuild_need
     from server.ops.gc_tuning import tune
     from server.projection.fold_version import refold_if_outdated
     from server.projection.interpreter import DEFAULT_INTERPRETER
-    from server.projection.rebuild import rebuild_tables
+    from server.projection.rebuild_beside import rebuilt
 
-    store = open_hub(settings(config_path, db).db)
+    migrated = "The database is as before. Repeat the command."
+    with terminal_progress("Migration", migrated) as line:
+        store = open_hub(settings(config_path, db).db, folds=True, show=line.show)
     tune()
+    kept = "Nothing was changed: the pages have their former rows. Repeat the command, or start the hub."
     try:
-        with store.project() as connection:
-            if not refold_if_outdated(connection, DEFAULT_INTERPRETER, store.clock.utc_us()):
-                rebuild_tables(connection)
+        with store.read() as connection:
+            need = rebuild_need(connection)
+        require_room(store, "The rebuild", need)
+        with (
+            terminal_progress("Rebuild", kept) as line,
+            published(store, REBUILD, "Rebuild", "event", line) as advance,
+        ):
+            if not refold_if_outdated(store, DEFAULT_INTERPRETER, advance):
+                with rebuilt(store, DEFAULT_INTERPRETER, advance=advance):
+                    pass
     finally:
         store.close()
     click.echo("Rebuilt.", err=True)
@@ -214,7 +269,8 @@ def backup(config_path: Path | None, db: str | None, target: Path | None) -> Non
             msg = "No target: expected a file or folder, here or as path under [backup] in hub.toml. Name one."
             raise BackupError(msg)
         target = Path(config.backup.path)
-    made = back_up(config.db, target, utc_us())
+    with terminal_progress("Backup", "No backup was made. Repeat the command.") as line:
+        made = back_up(config.db, target, utc_us(), show=line.show)
     copy = {"path": str(made.path.absolute()), "epoch": made.epoch, "pos": made.pos, "off_disk": made.off_disk}
     durable = execute(config.db, "backed up", **copy)
     click.echo(f"{made.path}: {counted(made.pos, 'event')}, verified.")
@@ -239,7 +295,9 @@ def restore(config_path: Path | None, db: str | None, source: Path) -> None:
     """Replace the database by a backup, while the hub does not run; stations then send the events that it lacks."""
     from server.ops.backup import restore as restore_backup
 
-    aside, epoch = restore_backup(settings(config_path, db).db, source)
+    kept = "The database is whole: the former one, or the restored one in a new epoch. Repeat the command, or start the hub."
+    with terminal_progress("Restore", kept) as line:
+        aside, epoch = restore_backup(settings(config_path, db).db, source, show=line.show)
     kept = "" if aside is None else f" The previous database is kept as {aside}."
     click.echo(f"Restored; epoch {epoch} begins.{kept}", err=True)
 
@@ -252,7 +310,8 @@ def snapshot(config_path: Path | None, db: str | None, target: Path) -> None:
     from server.ops.transfer import snapshot as write_snapshot
     from server.text import counted
 
-    events = write_snapshot(settings(config_path, db).db, target)
+    with terminal_progress("Snapshot", f"{target} was removed. Repeat the command.") as line:
+        events = write_snapshot(settings(config_path, db).db, target, show=line.show)
     click.echo(f"{target}: {counted(events, 'event')}, without keys, tokens and accounts.")
 
 
@@ -264,7 +323,9 @@ def move(config_path: Path | None, db: str | None, target: str) -> None:
     from server.ops.transfer import move as move_hub
     from server.text import counted
 
-    moved = move_hub(settings(config_path, db).db, target)
+    kept = "The target is empty as before, and the file is unchanged. Repeat the command."
+    with terminal_progress("Move", kept) as line:
+        moved = move_hub(settings(config_path, db).db, target, show=line.show)
     click.echo(
         f"{counted(moved.events, 'event')}; ledger {moved.ledger_hash}, state {moved.state_hash}: equal in both.\n"
         f"Epoch {moved.epoch} begins. Set db in hub.toml to the new database; the old one stays as it is."

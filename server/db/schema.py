@@ -193,6 +193,19 @@ damage = Table(
 # Breaks of the ledger that the last backup found: a break that its source had is no damage of the copy.
 known_break = Table("known_break", metadata, Column("text", Key, primary_key=True))
 
+# The long work of the processes of this hub: a row for each that runs (`server.db.long_work`).
+long_work = Table(
+    "long_work",
+    metadata,
+    Column("work", Key, primary_key=True),
+    Column("title", String, nullable=False),
+    Column("unit", String, nullable=False),
+    Column("done", BigInteger, nullable=False),
+    Column("total", BigInteger),  # none: not known
+    _us("started_us"),
+    _us("seen_us"),
+)
+
 heartbeat = Table(
     "heartbeat",
     metadata,

@@ -7,17 +7,19 @@ that of PostgreSQL in `server.db.postgresql`.
 
 import logging
 import secrets
+import sqlite3
 import threading
-from collections.abc import Generator, Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.pool import QueuePool
 
 from server.clock.readings import HubClock
+from server.db.group_commit import GroupCommit, Result
 from server.db.position_signal import PositionSignal
 from server.db.postgresql import (
     BACKUP_LOCK,
@@ -36,8 +38,12 @@ from server.db.writer_lock import HubLocked, WriterLock
 from server.ops import restore_swap
 from server.ops.host import Host
 
-READERS = 56  # connections: the number of the web server's threads and some more
+if TYPE_CHECKING:
+    from station.system.progress import Listener, Progress
+
+READERS = 104  # connections: the number of the web server's threads and some more
 _log = logging.getLogger(__name__)
+OTHER = "other"  # schema name of the file that `write_with` attaches
 GROWN = "grown"  # key in `connection.info` of an append's (epoch, pos), read at the end of the transaction
 
 # Set for each connection: the file stores only journal_mode.
@@ -104,12 +110,16 @@ class Store:
         self.trouble: StorageTrouble | None = None  # of the last transaction; a permanent one stays until a restart
         self.name = secrets.token_hex(4)  # of this store in notifications to the others
         self.arrived = PositionSignal()  # announces the ledger's last position after each append
+        self.running: dict[str, Progress] = {}  # the long work of this process by its key (`server.db.long_work`)
+        self.listeners: list[Listener] = []  # of each progress, for a command that shows it in the terminal
+        self.on_progress: Callable[[], None] = lambda: None  # called after each written progress
         self._own_lock = WriterLock(self.path) if writing and lock is None and self.path is not None else None
         self._lock = lock or self._own_lock
         if self._lock is not None and self.path is not None:
             self._hold(self._lock, self.path)
         self._high = RollbackGuard(self.path) if writing and self.path is not None else None
         self._one_writer = threading.Lock()
+        self._group = GroupCommit(self.write)
         self._writer = self._engine(_WRITER, "BEGIN IMMEDIATE", pool_size=1) if writing else None
         self._projector = keeper_engine(self.url) if writing and self.path is None else None
         self._backups = keeper_engine(self.url) if writing and self.path is None else None
@@ -170,6 +180,39 @@ class Store:
                 self.trouble = None
         if grown is not None:
             self._announce(*grown)
+
+    def write_with_others(self, execute: Callable[[Connection], Result]) -> Result:
+        """Execute a write in a transaction with those of other threads; it is committed and flushed when this returns.
+
+        For requests of stations. `execute` may be called twice: where another write of the transaction fails, all are
+        rolled back and each is executed alone.
+        """
+        return self._group.run(execute)
+
+    @contextmanager
+    def write_with(self, other: Path) -> Iterator[Connection]:
+        """As `write` on SQLite, with the file `other` attached as the schema OTHER."""
+        assert self._writer is not None
+        try:
+            with self.write() as connection:
+                connection.exec_driver_sql(f"ATTACH DATABASE ? AS {OTHER}", (str(other),))
+                yield connection
+        finally:
+            # Only outside a transaction; nothing is attached where the statement above failed.
+            with self._one_writer, self._writer.connect() as connection, suppress(sqlite3.OperationalError):
+                raw: Any = connection.connection.driver_connection
+                raw.execute(f"DETACH DATABASE {OTHER}").close()
+
+    def write_if_free(self, work: Callable[[Connection], None]) -> bool:
+        """Run a short write of which nothing else depends, without waiting; False where it was not run.
+
+        On SQLite that is while another thread, or this one, has a transaction open; PostgreSQL runs it beside the writers.
+        """
+        if self._writer is None or (self.path is not None and self._one_writer.locked()):
+            return False
+        with self.write(lock=False) as connection:
+            work(connection)
+        return True
 
     @contextmanager
     def project(self) -> Iterator[Connection]:

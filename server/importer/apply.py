@@ -16,19 +16,29 @@ from server.ledger.entries import Entry
 from server.ops import admin_commands
 from server.ops.bootstrap import open_read_only
 from station.core.event import EventError, decode
+from station.system.progress import Listener
 
 
-def import_shop(db: str, files: Mapping[str, bytes], *, by: str, now_us: int, zone: tzinfo) -> ShopImport:
+def import_shop(
+    db: str,
+    files: Mapping[str, bytes],
+    *,
+    by: str,
+    now_us: int,
+    zone: tzinfo,
+    listener: Listener | None = None,
+) -> ShopImport:
     """Write the new entries of a shop folder (file name -> content) to the hub in this database, all of them or none.
 
-    `by`: the author; `now_us`: the time of import, UTC us; `zone`: that of a site without `site.define`. Raises
-    `ShopFolderError` with every mistake, `EntryRefused` for an entry that holds from a closed period, `NoHub`, `HubLocked`.
+    `by`: the author; `now_us`: the time of import, UTC us; `zone`: that of a site without `site.define`; `listener` gets the
+    progress. Raises `ShopFolderError` with every mistake, `EntryRefused` for an entry that holds from a closed period,
+    `NoHub`, `HubLocked`.
     """
     imported = read_shop(files, now_us=now_us, zone=zone, current=current_state(db))
     if not imported.entries:
         return imported
     rows = [Entry(entry.what, entry.data, by, entry.holds_from_us) for entry in imported.entries]
-    places = admin_commands.enter(db, rows)
+    places = admin_commands.enter(db, rows, listener)
     written = [entry for entry, place in zip(imported.entries, places, strict=True) if place is not None]
     return imported._replace(entries=tuple(written), unchanged=imported.unchanged + len(rows) - len(written))
 

@@ -18,8 +18,13 @@ from server.importer.raw_table import MAX_FILE_BYTES
 from server.locale_format import site_of
 from server.text import counted
 from station.system import clock
+from station.system.progress import terminal_progress
 
 PRINT_NEW = "wipline-hub print traveller --new -o travellers.pdf"
+INTERRUPTED = (
+    "All entries are recorded or none: a running hub finishes an import that it has begun."
+    " Repeat the command: what the hub has is not entered again."
+)
 _WORDS = {
     "stage.define": ("stage", "stages"),
     "routing.define": ("routing", "routings"),
@@ -47,7 +52,9 @@ def import_folder(folder: Path, config_path: Path | None, db: str | None) -> Non
     try:
         files = read_folder(folder)
         now_us = clock.utc_us()
-        imported = import_shop(config.db, files, by=_user(), now_us=now_us, zone=ZoneInfo(site_of(config).zone))
+        zone = ZoneInfo(site_of(config).zone)
+        with terminal_progress("Import", INTERRUPTED) as line:
+            imported = import_shop(config.db, files, by=_user(), now_us=now_us, zone=zone, listener=line)
     except ShopFolderError as error:
         raise click.ClickException(str(error)) from error
     click.echo(summary(imported))

@@ -28,6 +28,7 @@ from server.projection.tables import definition
 from server.text import utc_text, with_nul
 from station.core.codes import usable_patterns
 from station.core.event import EventError
+from station.system.progress import Advance, unheard
 
 PATTERN = "pattern.define"
 FACTS = frozenset({"checkin", "adjust", "note", "answer"})  # what has happened: no time in the future
@@ -86,11 +87,11 @@ def record_accepted(store: Store, entries: Sequence[Entry]) -> list[Recorded | E
     return results
 
 
-def record_changes(store: Store, entries: Sequence[Entry]) -> list[Recorded | None]:
+def record_changes(store: Store, entries: Sequence[Entry], advance: Advance = unheard) -> list[Recorded | None]:
     """Write entries as `record_all` does, without those that the hub has so already: for each its place, else None."""
     results: list[Recorded | EntryRefused] = []
     with store.write() as connection:
-        write_all(connection, entries, store.clock, results, only_unchanged=True)
+        write_all(connection, entries, store.clock, results, only_unchanged=True, advance=advance)
     return [place if isinstance(place, Recorded) else None for place in results]
 
 
@@ -101,6 +102,7 @@ def write_all(
     results: list[Recorded | EntryRefused] | None = None,
     *,
     only_unchanged: bool = False,
+    advance: Advance = unheard,
 ) -> list[Recorded]:
     """Write entries as `record_all` does, inside the caller's transaction.
 
@@ -132,7 +134,8 @@ def write_all(
         SiteChecks(connection),
     ]
     outcomes: list[EntryRefused | None] = []
-    for entry in entries:
+    for number, entry in enumerate(entries):
+        advance(number, len(entries))
         try:
             _refuse(entry, closed_us, now.utc_us)
             _check(checks, entry)

@@ -4,7 +4,7 @@ It detects damage, missing rows, reordered rows, and every later edit of an ackn
 forks and gaps are no breaks: ingest recorded them on arrival.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, NamedTuple
@@ -17,6 +17,7 @@ from server.projection.ledger_row import LedgerRow, all_rows
 from server.projection.log_permissions import LogOwners, claimed_by
 from station.core.hash_chain import genesis, ledger_genesis, ledger_link, link
 from station.core.ledger.void_resolution import named_by_void
+from station.system.progress import Advance, unheard
 
 CHUNK = 2_000  # rows in memory at once
 SHOWN = 10  # sequence numbers in a note
@@ -35,14 +36,23 @@ class LedgerBreak:
         return f"pos {self.pos}, log {self.log_id.hex()} seq {self.seq}: {self.text}"
 
 
-def verify(connection: Connection) -> list[LedgerBreak]:
-    """Every break of the hub's chain and of each log's; empty where the ledger is as it was acknowledged."""
-    return [*_hub_chain(connection), *_logs(connection)]
+def verify(connection: Connection, advance: Advance = unheard) -> list[LedgerBreak]:
+    """Every break of the hub's chain and of each log's; empty where the ledger is as it was acknowledged.
+
+    `advance` counts the events, each of which is read for the hub's chain and for that of its log.
+    """
+    last = last_pos(connection)
+    hub_chain = list(_hub_chain(connection, lambda done: advance(done, 2 * last)))
+    return [*hub_chain, *_logs(connection, lambda done: advance(last + done, 2 * last))]
 
 
-def _rows(connection: Connection, *order: Any) -> Iterator[Any]:
+def _rows(connection: Connection, advance: Callable[[int], None], *order: Any) -> Iterator[Any]:
     wanted = _as_declared(schema.ledger).order_by(*order)
-    yield from connection.execution_options(yield_per=CHUNK).execute(wanted)
+    done = 0
+    for rows in connection.execution_options(yield_per=CHUNK).execute(wanted).partitions():
+        yield from rows
+        done += len(rows)
+        advance(done)
 
 
 def _as_declared(table: Table) -> Select[Any]:
@@ -50,11 +60,11 @@ def _as_declared(table: Table) -> Select[Any]:
     return select(*(cast(column, column.type).label(column.name) for column in table.columns))
 
 
-def _hub_chain(connection: Connection) -> Iterator[LedgerBreak]:
+def _hub_chain(connection: Connection, advance: Callable[[int], None]) -> Iterator[LedgerBreak]:
     owner = connection.execute(_as_declared(schema.hub)).one()
     counted = connection.execute(select(schema.counter.c.pos).where(schema.counter.c.name == "ledger")).scalar_one()
     head, expected = ledger_genesis(owner.hub_id), 1
-    for row in _rows(connection, schema.ledger.c.pos):
+    for row in _rows(connection, advance, schema.ledger.c.pos):
         if row.pos != expected:
             yield LedgerBreak(row.pos, row.log_id, row.seq, f"positions {expected} to {row.pos - 1} are missing")
         if row.chain != ledger_link(head, row.pos, row.log_id, row.seq, row.hash):
@@ -65,12 +75,12 @@ def _hub_chain(connection: Connection) -> Iterator[LedgerBreak]:
         yield LedgerBreak(0, owner.log_id, 0, text)
 
 
-def _logs(connection: Connection) -> Iterator[LedgerBreak]:
+def _logs(connection: Connection, advance: Callable[[int], None]) -> Iterator[LedgerBreak]:
     damaged = {(row.log_id, row.seq): row.sha256 for row in connection.execute(_as_declared(schema.damage))}
     gaps = {(row.log_id, row.to_seq) for row in connection.execute(select(schema.gap))}
     tips = {row.log_id: row for row in connection.execute(_as_declared(schema.log))}
     log_id, seq, tip, pos = b"", 0, b"", 0
-    for row in _rows(connection, schema.ledger.c.log_id, schema.ledger.c.seq):
+    for row in _rows(connection, advance, schema.ledger.c.log_id, schema.ledger.c.seq):
         if row.log_id != log_id:
             yield from _end(tips.pop(log_id, None), seq, tip, pos)
             log_id, seq, tip = row.log_id, 0, genesis(row.log_id)

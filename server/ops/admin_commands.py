@@ -5,7 +5,10 @@ On SQLite only one process writes. While the hub runs, a command sends its reque
 itself. Both ways call the same function.
 """
 
-from collections.abc import Callable, Sequence
+import dataclasses
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,23 +17,31 @@ import msgspec
 from server.auth import accounts, devices
 from server.auth.roles import granted
 from server.clock import audit, watch
+from server.db.long_work import IMPORT, published
 from server.db.store import Store, as_url
 from server.db.writer_lock import HubLocked
 from server.ledger import hub_log
 from server.ledger.entries import Entry, EntryRefused, Recorded, record_changes, write_all
 from server.ops.bootstrap import open_hub
-from server.ops.control_protocol import CONNECT_S, ControlReply, ControlRequest, ask
+from server.ops.control_protocol import CONNECT_S, TIMEOUT_S, ControlReply, ControlRequest, ask
 from server.ops.durability import note_breaks, note_copy
+from station.system.progress import Listener, Progress
+
+RUNNING = "running"  # answered beside other requests, because it is about them
+WATCH_S = 1.0
+LONG_S = 6 * 3600  # seconds: an import of many entries is one request
 
 
 class CommandFailed(RuntimeError):
     """The request failed; the message has what came, what was expected and what to do."""
 
 
-def execute(db: str, name: str, connect_s: float = CONNECT_S, /, **arguments: Any) -> Any:
+def execute(
+    db: str, name: str, connect_s: float = CONNECT_S, listener: Listener | None = None, /, **arguments: Any
+) -> Any:
     """Execute a named request for the hub in this database, whether it runs or not. Returns its value.
 
-    `connect_s`: the wait for the socket of a hub that has just started.
+    `connect_s`: the wait for the socket of a hub that has just started. `listener`: gets the progress of long work.
 
     Raises `CommandFailed`, `EntryRefused`, `NoHub`, or `HubLocked` where another process holds the database and does
     not answer.
@@ -40,10 +51,12 @@ def execute(db: str, name: str, connect_s: float = CONNECT_S, /, **arguments: An
     except HubLocked as error:
         path = as_url(db).database
         assert path is not None
-        reply = ask(path, ControlRequest(name, arguments), connect_s)
+        with _watching(path, listener):
+            reply = ask(path, ControlRequest(name, arguments), connect_s, TIMEOUT_S if listener is None else LONG_S)
         if reply is None:
             raise error from None
     else:
+        store.listeners += [] if listener is None else [listener]
         try:
             reply = handle(store, ControlRequest(name, arguments))
         finally:
@@ -55,13 +68,34 @@ def execute(db: str, name: str, connect_s: float = CONNECT_S, /, **arguments: An
     return reply.value
 
 
-def enter(db: str, entries: Sequence[Entry]) -> list[Recorded | None]:
-    """Write entries, all or none, whether the hub runs or not. Raises as `execute`.
+@contextmanager
+def _watching(path: str, listener: Listener | None) -> Iterator[None]:
+    """Ask the running hub for its progress every second until the end of the block, and pass it to `listener`."""
+    over = threading.Event()
+
+    def poll() -> None:
+        while listener is not None and not over.wait(WATCH_S):
+            with suppress(OSError, msgspec.MsgspecError):
+                reply = ask(path, ControlRequest(RUNNING, {}), 0)
+                for work in (reply.value or []) if reply is not None else []:
+                    listener(Progress(**work))
+
+    thread = threading.Thread(target=poll, name="progress", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+def enter(db: str, entries: Sequence[Entry], listener: Listener | None = None) -> list[Recorded | None]:
+    """Write entries, all or none, whether the hub runs or not. `listener` gets the progress. Raises as `execute`.
 
     For each its place; None for one that the hub has so already, which is left out.
     """
     encoded = [msgspec.to_builtins(entry) for entry in entries]
-    written = execute(db, "enter", entries=encoded)
+    written = execute(db, "enter", CONNECT_S, listener, entries=encoded)
     return [None if place is None else Recorded(bytes.fromhex(place[0]), *place[1:]) for place in written]
 
 
@@ -159,8 +193,14 @@ def _void_anchors(store: Store, by: str) -> int:
 
 
 def _enter(store: Store, entries: list[dict[str, Any]]) -> list[tuple[str, int, int] | None]:
-    written = record_changes(store, [msgspec.convert(entry, Entry) for entry in entries])
+    with published(store, IMPORT, "Import", "entry") as advance:
+        written = record_changes(store, [msgspec.convert(entry, Entry) for entry in entries], advance)
     return [None if entry is None else (entry.log_id.hex(), entry.seq, entry.pos) for entry in written]
+
+
+def _running(store: Store) -> list[dict[str, Any]]:
+    """The long work of this process, as the fields of `Progress`."""
+    return [dataclasses.asdict(progress) for progress in store.running.values()]
 
 
 def _backed_up(store: Store, path: str, epoch: int, pos: int, *, off_disk: bool) -> bool:
@@ -181,6 +221,7 @@ _COMMANDS: dict[str, Callable[..., Any]] = {
     "clock confirm": _confirm_clock,
     "clock void": _void_anchors,
     "enter": _enter,
+    RUNNING: _running,
     "backed up": _backed_up,
     "ledger checked": note_breaks,
 }

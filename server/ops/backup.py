@@ -9,7 +9,7 @@ begins a new epoch, in which stations send again what it lacks.
 import os
 import sqlite3
 from collections.abc import Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import chain, count
@@ -29,8 +29,10 @@ from server.ledger.ingest import last_pos
 from server.ledger.verify import verify
 from server.ops import dump, restore_swap
 from server.ops.bootstrap import NoHub, open_hub, open_read_only
+from server.ops.disk_need import SPARE_BYTES, require
 from server.ops.host import Host
 from station.system.files import flush_folder
+from station.system.progress import Advance, Show, unseen
 
 KEPT = 14  # scheduled backups in a folder; earlier ones are removed after a later one is verified
 NAMES = "hub-*Z*.db"  # file names of scheduled backups
@@ -53,14 +55,14 @@ class VerifiedBackup:
     breaks: tuple[str, ...] = ()
 
 
-def back_up(db: str, target: Path, now_us: int, host: Host | None = None) -> VerifiedBackup:
+def back_up(db: str, target: Path, now_us: int, host: Host | None = None, show: Show = unseen) -> VerifiedBackup:
     """Copy the hub's database to `target` and verify the copy. A folder as target gets a file with a free name.
 
     1. Copy to `<target>.part`, so that an interrupted backup never has the name of a backup.
     2. Record the breaks that the source has too, and verify the copy.
     3. Rename it to `target` and flush the folder.
 
-    Raises `NoHub`, or `BackupError` where the target exists, cannot be written or does not verify.
+    Raises `NoHub`, `TooLittleDisk`, or `BackupError` where the target exists, cannot be written or does not verify.
     """
     source = _source(db)
     with open_read_only(db):
@@ -70,17 +72,24 @@ def back_up(db: str, target: Path, now_us: int, host: Host | None = None) -> Ver
     if target.exists():
         msg = f"{target} exists; expected a new file or a folder. Name another one: a backup overwrites no file."
         raise BackupError(msg)
+    if source is not None:
+        need = source.stat().st_size + SPARE_BYTES
+        require("A backup", source, need, target.parent, (host or Host()).free_bytes)
     half = target.with_name(target.name + ".part")
     try:
         half.unlink(missing_ok=True)
         if source is None:
-            breaks = _dump(db, half)
+            breaks = _dump(db, half, show)
         else:
-            _copy(source, half)
-            breaks = _note_breaks(db, half)
-        epoch, pos = check(half, db)
+            _copy(source, half, show("Backup, copy", "page"))
+            breaks = _note_breaks(db, half, show)
+        epoch, pos = check(half, db, show)
         half.rename(target)
         flush_folder(target.parent)
+    except KeyboardInterrupt:
+        with suppress(OSError):
+            half.unlink(missing_ok=True)
+        raise
     except (OSError, sqlite3.Error) as error:
         msg = f"No backup at {target}: {error}. Check that disk: its free space and its permissions."
         raise BackupError(msg) from error
@@ -88,11 +97,11 @@ def back_up(db: str, target: Path, now_us: int, host: Host | None = None) -> Ver
     return VerifiedBackup(target, epoch, pos, off_disk, breaks)
 
 
-def _dump(db: str, half: Path) -> tuple[str, ...]:
+def _dump(db: str, half: Path, show: Show) -> tuple[str, ...]:
     """Write a dump of a database server. Returns the breaks of the ledger, which the database knows before the dump."""
     with closing(Store(db)) as store:
         with store.read() as connection:
-            breaks = sorted({str(found) for found in verify(connection)})
+            breaks = sorted({str(found) for found in verify(connection, show("Backup, source", "event"))})
         with store.write() as connection:
             connection.execute(known_break.delete())
             if breaks:
@@ -186,7 +195,7 @@ def _being_written(part: Path) -> bool:
     return False
 
 
-def check(path: Path, db: str = "") -> tuple[int, int]:
+def check(path: Path, db: str = "", show: Show = unseen) -> tuple[int, int]:
     """Verify a backup; returns its (epoch, last pos). Raises `BackupError` for any break that its source did not have.
 
     `db`: the hub's database. A dump of a database server is restored on that server, in a database of its own.
@@ -194,7 +203,7 @@ def check(path: Path, db: str = "") -> tuple[int, int]:
     if db and sqlite_path(db) is None:
         try:
             with dump.restored(as_url(db), path) as url:
-                return _verified(path, url.render_as_string(hide_password=False))
+                return _verified(path, url.render_as_string(hide_password=False), show)
         except dump.DumpError as error:
             msg = f"{path} cannot be restored for its verification: {error}. See docs/postgresql.md, Backups."
             raise BackupError(msg) from error
@@ -206,17 +215,19 @@ def check(path: Path, db: str = "") -> tuple[int, int]:
     if results != ["ok"]:
         msg = f"{path} is damaged: {'; '.join(results)[:300]}. Use another backup."
         raise BackupError(msg)
-    return _verified(path, path)
+    return _verified(path, path, show)
 
 
-def _verified(path: Path, database: str | Path) -> tuple[int, int]:
+def _verified(path: Path, database: str | Path, show: Show) -> tuple[int, int]:
     """The (epoch, last pos) of a backup that can be read as this database. Raises as `check`."""
     store = Store(database, writing=False)
     try:
         with store.read() as connection:
             refuse_newer(connection, path)
             known = _known_breaks(connection)
-            breaks = [found for found in verify(connection) if str(found) not in known]
+            breaks = [
+                found for found in verify(connection, show("Verify of the copy", "event")) if str(found) not in known
+            ]
             epoch, pos = hub_row(connection).epoch, last_pos(connection)
     finally:
         store.close()
@@ -226,12 +237,12 @@ def _verified(path: Path, database: str | Path) -> tuple[int, int]:
     return epoch, pos
 
 
-def _note_breaks(db: str, copy: Path) -> tuple[str, ...]:
+def _note_breaks(db: str, copy: Path, show: Show) -> tuple[str, ...]:
     """Write the breaks that a fresh copy shares with its source into the copy, and return them."""
     store = Store(copy, writing=False)
     try:
         with store.read() as connection:
-            breaks = {str(found) for found in verify(connection)}
+            breaks = {str(found) for found in verify(connection, show("Backup, breaks", "event"))}
     except (SQLAlchemyError, sqlite3.Error):
         return ()  # `check` reports an unreadable copy
     finally:
@@ -253,7 +264,7 @@ def _known_breaks(connection: Connection) -> set[str]:
     return set(connection.execute(select(known_break.c.text)).scalars())
 
 
-def restore(db: str, backup: Path, host: Host | None = None) -> tuple[Path | None, int]:
+def restore(db: str, backup: Path, host: Host | None = None, show: Show = unseen) -> tuple[Path | None, int]:
     """Replace the database by a backup and begin a new epoch. Returns the path of the old database, and the epoch.
 
     1. Take the writer's lock; finish an interrupted restore, whose old database has its own path already.
@@ -269,14 +280,16 @@ def restore(db: str, backup: Path, host: Host | None = None) -> tuple[Path | Non
         raise BackupError(msg)
     target = _source(db)
     if target is None:
-        return _restore_on_server(db, backup, host)
+        return _restore_on_server(db, backup, host, show)
+    need = backup.stat().st_size + SPARE_BYTES
+    require("A restore", target, need, target.parent, (host or Host()).free_bytes)
     lock = WriterLock(target)
     try:
         restore_swap.finish(target)
-        check(backup)
+        check(backup, show=show)
         fresh = restore_swap.fresh(target)
         # SQLite's backup includes the write-ahead log, which a database that an earlier restore moved aside has.
-        _copy(backup, fresh)
+        _copy(backup, fresh, show("Restore, copy", "page"))
         _copy_owner(fresh, target if target.exists() else target.parent)
         restore_swap.decide(target)
         aside = restore_swap.finish(target)
@@ -291,7 +304,7 @@ def restore(db: str, backup: Path, host: Host | None = None) -> tuple[Path | Non
         lock.release()
 
 
-def _restore_on_server(db: str, backup: Path, host: Host | None) -> tuple[Path | None, int]:
+def _restore_on_server(db: str, backup: Path, host: Host | None, show: Show) -> tuple[Path | None, int]:
     """Restore a dump into a new database, verify it there, and swap the names of both databases in one transaction."""
     url = as_url(db)
     with closing(Store(db, host=host)) as store, store.project():
@@ -300,7 +313,7 @@ def _restore_on_server(db: str, backup: Path, host: Host | None) -> tuple[Path |
     try:
         dump.restore_into(fresh, backup)
         try:
-            _verified(backup, fresh.render_as_string(hide_password=False))
+            _verified(backup, fresh.render_as_string(hide_password=False), show)
             aside = dump.swap(url, fresh)
         except BaseException:
             dump.drop(fresh)
@@ -319,14 +332,14 @@ def _copy_owner(path: Path, other: Path) -> None:
         os.chown(path, owner.st_uid, owner.st_gid)
 
 
-def _copy(source: Path, target: Path) -> None:
+def _copy(source: Path, target: Path, advance: Advance) -> None:
     target.touch(mode=0o600)
     with (
         # Read-only, because this process must not checkpoint while the hub's writer is open.
         closing(sqlite3.connect(f"file:{quote(str(source))}?mode=ro", uri=True)) as from_,
         closing(sqlite3.connect(target)) as to,
     ):
-        from_.backup(to, pages=PAGES)
+        from_.backup(to, pages=PAGES, progress=lambda _status, left, total: advance(total - left, total))
         to.execute("PRAGMA journal_mode = DELETE")  # a single file without a write-ahead log
     _flush(target)
 

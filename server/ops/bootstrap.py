@@ -1,5 +1,6 @@
 """Bootstrap of a hub: create a new one, open and upgrade an existing one, and detect a replaced database."""
 
+import logging
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
@@ -7,7 +8,8 @@ from pathlib import Path
 from sqlalchemy import inspect, select, text
 
 from server.db import schema
-from server.db.migrations import upgrade
+from server.db.long_work import forget
+from server.db.migrations import HEAD, upgrade, version_of
 from server.db.newer_database import refuse_newer
 from server.db.postgresql import server_location
 from server.db.rollback_guard import DatabaseLocation, moved, set_back
@@ -15,9 +17,16 @@ from server.db.store import Store, sqlite_path
 from server.db.writer_lock import WriterLock
 from server.ledger.hub_log import begin_epoch, hub_row
 from server.ops import restore_swap
+from server.ops.disk_need import migration_need, rebuild_need, require
+from server.ops.dump import data_folder
 from server.ops.host import Host
+from server.projection.fold_version import is_outdated
+from server.projection.rebuild_beside import remove_scratch
 from station.core.hash_chain import LOG_ID_BYTES, ledger_genesis
 from station.system.access import is_there, require_readable
+from station.system.progress import Show, unseen
+
+_log = logging.getLogger(__name__)
 
 
 class NoHub(RuntimeError):
@@ -79,12 +88,20 @@ def remove_hub(store: Store) -> None:
 
 
 def open_hub(
-    db: str | Path, *, lock: WriterLock | None = None, cause: str | None = None, host: Host | None = None
+    db: str | Path,
+    *,
+    lock: WriterLock | None = None,
+    cause: str | None = None,
+    host: Host | None = None,
+    folds: bool = False,
+    show: Show = unseen,
 ) -> Store:
     """Open the hub in this database for writing: upgrade its tables, and begin a new epoch after a move or for `cause`.
 
-    The store is closed again where a step fails. Raises `NoHub` where there is no hub, `NewerDatabase` for one of a later
-    version, and `HubLocked` where another process has the database.
+    `show`: gets the progress of a migration. `folds`: the caller projects, so the disk must have room for a rebuild that
+    other rules of the fold make necessary. The store is closed again where a step fails. Raises `NoHub` where there is no
+    hub, `NewerDatabase` for one of a later version, `TooLittleDisk` before an upgrade, and `HubLocked` where another process
+    has the database.
     """
     with ExitStack() as on_error:
         store = on_error.enter_context(closing(Store(db, lock=lock, host=host))) if database_exists(db) else None
@@ -93,8 +110,17 @@ def open_hub(
             raise NoHub(msg)
         with store.read() as connection:  # a writing connection would already change the file
             refuse_newer(connection, db_name(store))
+            pending = version_of(connection) != HEAD
+            need = migration_need(connection) if pending else 0
+            if is_outdated(connection) and (pending or folds):
+                need += rebuild_need(connection)
+        require_room(store, "The update", need)
         with store.write() as connection:
-            upgrade(connection)
+            upgrade(connection, show)
+            if store.path is not None:
+                forget(connection)  # this process alone writes: the others were killed
+        if store.path is not None:
+            remove_scratch(store.path)
         begin_epoch_if_moved(store, cause=cause)
         on_error.pop_all()
     return store
@@ -124,6 +150,24 @@ def open_read_only(db: str | Path) -> Iterator[Store]:
     finally:
         if store is not None:
             store.close()
+
+
+def require_room(store: Store, work: str, need: int) -> None:
+    """Raise `TooLittleDisk` where the disk of the database has no room for `need` bytes of this work.
+
+    The disk of a server elsewhere is not seen: the log then has the need.
+    """
+    if not need:
+        return
+    try:
+        folder = store.path.parent if store.path is not None else data_folder(store.url)
+    except OSError:
+        folder = None  # the role lacks pg_read_all_settings
+    if folder is None:
+        _log.warning(
+            "%s of %s needs about %d MiB on the disk of its server", work, db_name(store), max(1, need // 2**20)
+        )
+    require(work, db_name(store), need, folder, store.host.free_bytes)
 
 
 def db_name(store: Store) -> str:

@@ -46,8 +46,13 @@ def address_of(db: Path) -> Iterator[str]:
         os.close(folder)
 
 
-def ask(db: str, request: ControlRequest, connect_s: float = CONNECT_S) -> ControlReply | None:
-    """Send a request to the running hub of this database. None if no hub listens within `connect_s`. Raises OSError."""
+def ask(
+    db: str, request: ControlRequest, connect_s: float = CONNECT_S, answer_s: int = TIMEOUT_S
+) -> ControlReply | None:
+    """Send a request to the running hub of this database. None if no hub listens within `connect_s`.
+
+    Raises OSError, also where the answer takes longer than `answer_s`.
+    """
     path = Path(db).resolve()  # the socket is beside the real file, not beside a link to it
     deadline = time.monotonic() + connect_s
     while True:
@@ -64,15 +69,15 @@ def ask(db: str, request: ControlRequest, connect_s: float = CONNECT_S) -> Contr
         except PermissionError as error:  # of a short address, which names no file
             client.close()
             raise PermissionError(error.errno, error.strerror, f"{path}.sock") from error
-        with framed(client) as connection:
+        with framed(client, answer_s) as connection:
             connection.send_bytes(msgspec.json.encode(request))
             return msgspec.json.decode(receive(connection), type=ControlReply)
 
 
-def framed(connected: socket.socket) -> Connection:
-    """A framed connection, which owns the connected socket. Each read and each write times out after `TIMEOUT_S`."""
-    for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
-        connected.setsockopt(socket.SOL_SOCKET, option, struct.pack("@ll", TIMEOUT_S, 0))  # struct timeval
+def framed(connected: socket.socket, read_s: int = TIMEOUT_S) -> Connection:
+    """A framed connection, which owns the connected socket. A read times out after `read_s`, a write after `TIMEOUT_S`."""
+    for option, timeout_s in ((socket.SO_RCVTIMEO, read_s), (socket.SO_SNDTIMEO, TIMEOUT_S)):
+        connected.setsockopt(socket.SOL_SOCKET, option, struct.pack("@ll", timeout_s, 0))  # struct timeval
     connected.setblocking(True)
     return Connection(connected.detach())
 

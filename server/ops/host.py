@@ -5,9 +5,11 @@
 - `location_of(db)`: inode and machine id, which identify a moved database.
 - `state_folder()`: the folder of the hub's service, for the high-water file of a database server.
 - `off_disk(backup, db)`: whether a backup survives the loss of the database's disk.
+- `free_bytes(folder)`: what this user may still write on the file system of a folder.
 """
 
 import secrets
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +23,10 @@ def _off_disk(backup: Path, db: Path) -> bool:
     return backup.stat().st_dev != db.stat().st_dev
 
 
+def _free_bytes(folder: Path) -> int:
+    return shutil.disk_usage(folder).free
+
+
 @dataclass(frozen=True, slots=True)
 class Host:
     """The ports to one machine; the default is the machine that this process runs on."""
@@ -30,3 +36,4 @@ class Host:
     location_of: Callable[[Path], DatabaseLocation] = location_of
     state_folder: Callable[[], Path | None] = state_folder
     off_disk: Callable[[Path, Path], bool] = _off_disk
+    free_bytes: Callable[[Path], int] = _free_bytes

@@ -3,15 +3,18 @@
 import logging
 import threading
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from server.clock.audit import find
 from server.clock.watch import note_suspects, seen_lately, suspects, why_in_doubt
+from server.db.long_work import BACKUP, published
 from server.db.store import Store
 from server.ledger.hub_log import keep_time
-from server.ops.backup import BackupError, back_up, check, sweep, thin_out, thin_out_dumps
+from server.ops.backup import BackupError, VerifiedBackup, back_up, check, sweep, thin_out, thin_out_dumps
+from server.ops.disk_need import TooLittleDisk
 from server.ops.durability import (
     extents_of,
     last_verified_us,
@@ -21,6 +24,7 @@ from server.ops.durability import (
     recheck,
     update_durable,
 )
+from station.system.progress import Advance
 
 CLOCK_CHECK_S = 10.0
 AUDIT_EVERY = 360  # clock checks: one audit an hour
@@ -146,8 +150,8 @@ class BackupScheduler:
         try:
             _require_folder(self._folder)
             sweep(self._folder)
-            made = back_up(self._db, self._folder, self._store.clock.utc_us(), self._store.host)
-        except (BackupError, OSError) as error:
+            made = self._back_up(self._folder)
+        except (BackupError, OSError, TooLittleDisk) as error:
             _log.error("no backup: %s", error)
             self._failed = str(error)
             self._due_after(min(self._every_s, RETRY_S))
@@ -169,6 +173,16 @@ class BackupScheduler:
         except OSError as error:
             _log.error("earlier backups were not removed: %s", error)
         self.check_backups()
+
+    def _back_up(self, folder: Path) -> VerifiedBackup:
+        """Make a backup; its copy and its verification are published one after the other."""
+        with ExitStack() as parts:
+
+            def show(work: str, unit: str) -> Advance:
+                parts.close()
+                return parts.enter_context(published(self._store, BACKUP, work, unit))
+
+            return back_up(self._db, folder, self._store.clock.utc_us(), self._store.host, show)
 
     def _due_after(self, seconds: float) -> None:
         self._next_ns = self._store.clock.boot_ns() + int(seconds * 1_000_000_000)

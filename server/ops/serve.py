@@ -9,6 +9,7 @@ import ctypes
 import errno
 import logging
 import os
+import resource
 import signal
 import socket
 import sys
@@ -40,13 +41,17 @@ from server.ops.bootstrap import database_exists, open_hub
 from server.ops.control_server import ControlServer
 from server.ops.scheduler import BackupScheduler, ClockMonitor
 from server.ops.site_proposal import propose_site
+from server.ops.waiting_page import WaitingPage
 from server.projection.worker import Projector
+from station.system.progress import terminal_progress
 
 THREADS = MAX_STREAMS + 16  # each stream occupies a thread; the other 16 serve all further requests
 GRACE_S = 5
 SEND_BUFFER_BYTES = 512 * 1024  # an answer of usual size fits, so its thread is free even if the client reads slowly
 LINGER_S = 0.3  # for a request in transit while the hub stops; stations send it again anyway
 TAKEN_S = 2.0  # time for the worker of a killed hub to release the lock and the port
+BACKLOG = 1024  # all stations connect again at once after a restart of the hub
+MAX_FILES = 4096  # as config/systemd/wipline-hub.service: connections, and the files of the database connections
 MAX_REQUEST_LINE = 32 * 1024  # a code of 4,296 characters, percent-encoded, is one segment of an address
 PR_SET_PDEATHSIG = 1
 _log = logging.getLogger(__name__)
@@ -59,17 +64,25 @@ class ServeError(RuntimeError):
 def serve(config: HubConfig, print_address: Callable[[str], None], print_link: Callable[[str], None]) -> None:
     """Run the hub until a signal stops it. `print_address` gets its address, `print_link` the first sign-in link.
 
-    1. Take the lock and open the hub; bind the port.
+    1. Raise the limit of open files; take the lock and open the hub, and answer with the progress of a migration meanwhile;
+       bind the port.
     2. Write the anchor of this start, and the first `site.define`; make a sign-in link where there is no account.
     3. Close the store, because no database connection may cross the fork.
     4. Run gunicorn.
 
-    Raises `ServeError`, `NoHub` or `HubLocked` before it listens.
+    Raises `ServeError`, `NoHub`, `NewerDatabase`, `TooLittleDisk` or `HubLocked` before it listens.
     """
+    raise_file_limit()
     path = sqlite_path(config.db)
     lock = WriterLock(path, wait_s=TAKEN_S) if path is not None and database_exists(path) else None
-    store = open_hub(config.db, lock=lock)
-    listening = _bind(config.host, config.port)
+    with terminal_progress("The start of the hub", "The database is as before. Start the hub again.") as line:
+        page = WaitingPage(lambda: _bind(config.host, config.port), line)
+        try:
+            store = open_hub(config.db, lock=lock, folds=True, show=page.show)
+        except BaseException:
+            page.close()
+            raise
+        listening = page.release()
     host, port = listening.getsockname()[:2]
     address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
     with store.write() as connection:
@@ -82,6 +95,16 @@ def serve(config: HubConfig, print_address: Callable[[str], None], print_link: C
     if secret is not None:
         print_link(f"There is no account yet. Within 15 minutes, once: {address}/sign-in/{secret}")
     _GunicornApp(config, lock, listening).run()
+
+
+def raise_file_limit(files: int = MAX_FILES) -> int:
+    """Raise this process's limit of open files to `files`, or as far as the system allows it. Returns the limit."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = files if hard == resource.RLIM_INFINITY else min(files, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+        return wanted
+    return soft
 
 
 def _bind(host: str, port: int) -> socket.socket:
@@ -103,7 +126,7 @@ def _bind(host: str, port: int) -> socket.socket:
             why = "is used by another program" if in_use else f"cannot be used: {error.strerror}"
             msg = f"{host}:{port} {why}; expected a free port. Choose another with --port, or --port 0 for any."
             raise ServeError(msg) from error
-        listening.listen(128)
+        listening.listen(BACKLOG)
         return listening
 
 
@@ -196,6 +219,7 @@ class WorkerTasks:
     def __init__(self, config: HubConfig, store: Store) -> None:
         self.projected = PositionSignal()
         self._store = store
+        store.on_progress = self.projected.announce_refold  # open pages read the progress again
         self._stop = threading.Event()
         self.tokens = StationTokens(store)
         self._control = ControlServer(store) if store.path is not None else None

@@ -23,11 +23,13 @@ from server.db.store import Store, sqlite_path
 from server.ledger.hub_log import begin_epoch
 from server.ledger.ingest import last_pos
 from server.ops.bootstrap import db_name, open_hub, open_read_only, require_empty, save_location
+from server.ops.disk_need import SPARE_BYTES, database_bytes, require
 from server.ops.host import Host
 from server.projection.fold_version import is_outdated
 from server.projection.rebuild import rebuild_tables
 from server.projection.tables import TABLES, folded_rows
 from server.projection.worker import Projector
+from station.system.progress import Show, unseen
 
 ROWS_AT_ONCE = 1_000
 SHARED = (
@@ -76,7 +78,7 @@ class MovedHub(NamedTuple):
     epoch: int
 
 
-def move(source: str, target: str, host: Host | None = None) -> MovedHub:
+def move(source: str, target: str, host: Host | None = None, show: Show = unseen) -> MovedHub:
     """Move the hub of an SQLite file into an empty database. The file stays as it is.
 
     1. Open the source under the writer's lock, and fold all that is new.
@@ -97,10 +99,10 @@ def move(source: str, target: str, host: Host | None = None) -> MovedHub:
             upgrade(connection)
             folded = {table.name for table in TABLES}
             for table in schema.metadata.sorted_tables:
-                if table.name not in folded:
-                    _copy(rows, connection, table)
+                if table.name not in folded and table is not schema.long_work:
+                    _copy(rows, connection, table, show)
             _continue_numbers(connection)
-            rebuild_tables(connection)
+            rebuild_tables(connection, advance=show("Move, fold", "event"))
             hashes = [(ledger_hash(each), state_hash(each)) for each in (rows, connection)]
             if hashes[0] != hashes[1]:
                 msg = f"the rows in {new.url.render_as_string()} differ from {path}; expected equal ones. Nothing was moved."
@@ -111,7 +113,7 @@ def move(source: str, target: str, host: Host | None = None) -> MovedHub:
     return MovedHub(events, *hashes[0], epoch)
 
 
-def snapshot(db: str, target: Path) -> int:
+def snapshot(db: str, target: Path, show: Show = unseen, host: Host | None = None) -> int:
     """Write the ledger and its folded state into a new SQLite file with views. Returns the number of events.
 
     The views `in_process`, `orders`, `item_history` and `open_findings` have quantities in units and times in UTC. Works
@@ -126,11 +128,18 @@ def snapshot(db: str, target: Path) -> int:
         target.touch(mode=0o600)
         with open_read_only(db) as store, store.read() as rows:
             _require_this_version(rows, store)
+            require(
+                "A snapshot",
+                db_name(store),
+                database_bytes(rows) + SPARE_BYTES,
+                target.parent,
+                (host or Host()).free_bytes,
+            )
             engine = create_engine(f"sqlite:///{target}")
             with engine.begin() as connection:
                 schema.metadata.create_all(connection, tables=tables)
                 for table in tables:
-                    _copy(rows, connection, table)
+                    _copy(rows, connection, table, show)
             engine.dispose()
             events = last_pos(rows)
         with closing(sqlite_utils.Database(target)) as made:
@@ -172,9 +181,13 @@ def state_hash(connection: Connection) -> str:
     return (total % 2**256).to_bytes(32).hex()
 
 
-def _copy(source: Connection, target: Connection, table: Table) -> None:
+def _copy(source: Connection, target: Connection, table: Table, show: Show) -> None:
+    count = source.execute(select(func.count()).select_from(table)).scalar_one()
+    advance, done = show(f"Copy of {table.name}", "row"), 0
     for rows in _parts(source, table):
         insert_many(target, table, rows)
+        done += len(rows)
+        advance(done, count)
 
 
 def _parts(source: Connection, table: Table) -> Iterator[Sequence[tuple[Any, ...]]]:

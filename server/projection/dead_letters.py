@@ -16,6 +16,7 @@ from server.db.bulk_insert import insert_text, run_many
 from server.db.schema import ledger, log
 from server.db.storage_errors import storage_trouble
 from server.projection.internal_tables import set_aside
+from server.projection.tables import event_item
 from station.core.ledger.fold import reason_of
 from station.system.version import version
 
@@ -121,6 +122,13 @@ def delete_dead_items(connection: Connection, names: Iterable[str]) -> None:
     row = set_aside.c
     for name in names:
         connection.execute(set_aside.delete().where(and_(row.name == name, row.part.in_((FACT, ITEM)))))
+
+
+def delete_dead_events(connection: Connection, item: str, after_us: int) -> None:
+    """Delete the rows about events of an item except those at or before a time, because it is refolded from there."""
+    c, linked = set_aside.c, event_item.c
+    before = select(linked.pos).where(and_(linked.item == item, linked.key_us <= after_us))
+    connection.execute(set_aside.delete().where(and_(c.name == item, c.part == FACT, c.pos.not_in(before))))
 
 
 def by_other_software(connection: Connection) -> bool:

@@ -13,10 +13,12 @@ from sqlalchemy import Connection, insert, select
 from server.db.bulk_insert import insert_many
 from server.db.newer_database import refuse_newer
 from server.db.schema import refold, refolded_item
+from server.db.store import Store
 from server.projection.interpreter import EventInterpreter
-from server.projection.rebuild import rebuild_tables
+from server.projection.rebuild_beside import rebuilt
 from server.projection.tables import FOLD_VERSION, FOLD_VERSION_ROW, PROJECTED_POS, item, parcel, projection
 from station.core.quantity import decimal_text
+from station.system.progress import Advance, unheard
 from station.system.version import version
 
 MOST_LISTED = 10_000  # changed items that are kept of one refold
@@ -42,27 +44,30 @@ class Refold(NamedTuple):
     items: tuple[RefoldedItem, ...]
 
 
-def refold_if_outdated(connection: Connection, interpreter: EventInterpreter, now_us: int) -> bool:
+def refold_if_outdated(store: Store, interpreter: EventInterpreter, advance: Advance = unheard) -> bool:
     """Rebuild the projection where another version of the rules folded it; returns whether it did.
 
     The items whose state changed are stored and logged. An empty projection only gets the version. Raises `NewerDatabase`
-    where a later version folded them, as another process of this hub may have done since it was opened.
+    where a later version folded them, as another process of this hub may have done since it was opened, and as
+    `Store.project`.
     """
-    refuse_newer(connection, "The hub's database")
-    stored = {row.k: row.v for row in connection.execute(select(projection))}
-    if stored.get(FOLD_VERSION_ROW) == FOLD_VERSION:
-        return False
-    if not stored.get(PROJECTED_POS):
-        connection.execute(projection.delete().where(projection.c.k == FOLD_VERSION_ROW))
-        connection.execute(insert(projection).values(k=FOLD_VERSION_ROW, v=FOLD_VERSION))
-        return False
-    before = dict(_summaries(connection))
+    with store.project() as connection:
+        refuse_newer(connection, "The hub's database")
+        stored = {row.k: row.v for row in connection.execute(select(projection))}
+        if stored.get(FOLD_VERSION_ROW) == FOLD_VERSION:
+            return False
+        if not stored.get(PROJECTED_POS):
+            connection.execute(projection.delete().where(projection.c.k == FOLD_VERSION_ROW))
+            connection.execute(insert(projection).values(k=FOLD_VERSION_ROW, v=FOLD_VERSION))
+            return False
+    with store.read() as connection:
+        before = dict(_summaries(connection))
     LOG.warning("the rules of the ledger changed: everything is folded again", items=len(before))
-    rebuild_tables(connection, interpreter)
-    after = dict(_summaries(connection))
-    names = sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name))
-    changed = [RefoldedItem(name, before.get(name, ""), after.get(name, "")) for name in names]
-    _store(connection, changed, now_us)
+    with rebuilt(store, interpreter, advance=advance) as connection:
+        after = dict(_summaries(connection))
+        names = sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name))
+        changed = [RefoldedItem(name, before.get(name, ""), after.get(name, "")) for name in names]
+        _store(connection, changed, store.clock.utc_us())
     for entry in changed[:MOST_LOGGED]:
         LOG.warning("the state of an item changed", item=entry.item, before=entry.before, after=entry.after)
     LOG.warning("everything is folded again", changed=len(changed), listed="wipline-hub changes")

@@ -97,6 +97,16 @@ looked_up = Table(
     Index("looked_up_item", "item"),
 )
 
+# Of an item of many events: its fold after every 256th of them, where a refold begins (`server.projection.checkpoints`).
+checkpoint = Table(
+    "checkpoint",
+    metadata,
+    Column("item", Key, primary_key=True),
+    Column("n", BigInteger, primary_key=True, autoincrement=False),  # the number of its events so far
+    us("key_us", nullable=False),  # the time of the last of them
+    Column("content", LargeBinary, nullable=False),
+)
+
 # Codes whose item may have changed: their events are relinked after fresh work.
 dirty_code = Table(
     "dirty_code", metadata, Column("code", Key, primary_key=True), Column("since", BigInteger, nullable=False)
@@ -166,6 +176,6 @@ claim = Table(
 )
 
 OWN_TABLES = (
-    set_aside, claim, anchor, boot, run, parent, void_mark, resent, correction, looked_up, dirty_code, no_item, tag_number,
-    code_key, call_mark,
+    set_aside, claim, anchor, boot, run, parent, void_mark, resent, correction, looked_up, checkpoint, dirty_code, no_item,
+    tag_number, code_key, call_mark,
 )  # fmt: skip

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from server.projection.anchor_seals import check_seal
 from server.projection.bindings import BindingChange, Bindings, binds
 from server.projection.boot_clocks import ClockRelations
+from server.projection.checkpoints import CHECKPOINT_EVENTS
 from server.projection.definitions import defined
 from server.projection.event_items import EventItem, links
 from server.projection.item_rows import ItemRow, item_row
@@ -30,7 +31,7 @@ class EventInterpreter(NamedTuple):
     `permit`, `seal`: checks that mark a row as inert. `void`: the place that a void names. `times`: anchors and log
     parents. `numbers`: tag numbers. `correction`, `binds`, `defined`: rows about other events, codes and the shop.
     `links`: the items of an event. `item_event`, `apply`: the item event and its effect on the item's state. `item_row`: the
-    row of that state.
+    row of that state. `checkpoint_events`: the number of events of an item from one checkpoint of its fold to the next.
     """
 
     permit: Callable[[LedgerRow, LogOwners], None] = check_permission
@@ -45,6 +46,7 @@ class EventInterpreter(NamedTuple):
     item_event: Callable[..., ItemEvent] = item_event
     apply: Apply = apply
     item_row: ItemRow = item_row
+    checkpoint_events: int = CHECKPOINT_EVENTS
 
 
 DEFAULT_INTERPRETER = EventInterpreter()

@@ -4,7 +4,7 @@ The states of recently used items stay in memory. A state is written once a tran
 """
 
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -15,18 +15,28 @@ from sqlalchemy import Connection, Table, func, select
 
 from server.db.bulk_insert import insert_many, insert_text, run_many
 from server.projection import item_rows
-from server.projection.dead_letters import FACT, add_dead_letters, delete_dead_items
+from server.projection.checkpoints import (
+    CHECKPOINT_EVENTS,
+    NOT_COUNTED,
+    Checkpoint,
+    CountedBy,
+    KeptRows,
+    insert_checkpoints,
+)
+from server.projection.dead_letters import FACT, add_dead_letters
 from server.projection.definitions import RecordingMasterData
 from server.projection.ended_findings import FINDING_ANSWER, mark_answered, mark_ended
 from server.projection.event_items import DueEvent
+from server.projection.flow_rows import FlowRows, flow_move
 from server.projection.internal_tables import looked_up
+from server.projection.item_deletion import delete_after, delete_items, delete_rows
 from server.projection.item_rows import Head, ItemRow, head_of
 from server.projection.ledger_row import AT_ONCE
 from server.projection.tables import finding, head, item, move, open_at, parcel
 from station.core.ledger.fold import Apply, apply, attempt, empty
 from station.core.ledger.item_event import ItemEvent
 from station.core.ledger.moves import Move
-from station.core.ledger.parcels import LIVE, Finding, ItemState
+from station.core.ledger.parcels import Finding, ItemState
 
 MOST_ITEMS = 12_000  # states in memory, some 4 KB each
 _ENCODER = msgspec.msgpack.Encoder()
@@ -43,11 +53,16 @@ def _upsert(table: Table, paramstyle: str) -> str:
     return f"{insert_text(table.name, tuple(names), paramstyle)} ON CONFLICT ({conflict}) DO UPDATE SET {changes}"
 
 
-class StoredItem(msgspec.Struct):
-    """The stored form of an item: its folded state, and its display name from an entry `item.name`."""
+class StoredItem(msgspec.Struct, omit_defaults=True):
+    """The stored form of an item: its folded state, and its display name from an entry `item.name`.
+
+    `folded`, `unknown`: as in `Checkpoint`.
+    """
 
     state: ItemState
     name: str | None = None
+    folded: int = 0
+    unknown: int = 0
 
 
 _DECODER = msgspec.msgpack.Decoder(StoredItem)
@@ -61,7 +76,11 @@ class LoadedItem:
     name: str | None = None
     stored: bool = False  # the tables hold rows of the item
     replace_rows: bool = False  # those rows are deleted before the new ones are written
-    product: str | None = None  # the product in its stored moves
+    kept: Checkpoint | None = None  # except the rows of the events up to this checkpoint
+    folded: int = 0  # the number of its item events
+    unknown: int = 0  # a move without a quantity, while none became known
+    checkpoints: list[Checkpoint] = field(default_factory=list)
+    counted_by: CountedBy = NOT_COUNTED  # of its stored moves
     late_quantity: int | None = None  # a quantity in thousandths that became known after moves without one
     moves: list[tuple[int, Move]] = field(default_factory=list)  # (pos of the event, move)
     head: Head | None = None  # the last one; None: not computed yet
@@ -72,14 +91,29 @@ class LoadedItem:
     new_asked: set[tuple[str, str]] = field(default_factory=set)
     failed: list[tuple[int, str]] = field(default_factory=list)  # (pos, reason) of item events that were set aside
 
-    def apply_item_event(self, due: DueEvent, master_data: RecordingMasterData, apply: Apply) -> None:
+    def begin_at(self, rows: KeptRows) -> None:
+        """Begin at a checkpoint, whose rows are kept."""
+        kept = self.kept = rows.checkpoint
+        self.counted_by = rows.counted_by
+        self.state, self.name, self.folded, self.unknown = kept.state, kept.name, kept.folded, kept.unknown
+        self.head = head_of(kept.state, kept.name)
+        self.new_asked = set(kept.asked)
+
+    def apply_item_event(self, due: DueEvent, master_data: RecordingMasterData, apply: Apply, every: int) -> None:
         """Apply the next item event in order; an item event that cannot be folded is set aside.
 
-        1. Fold the item event, and record which definitions the fold looked up.
-        2. Failed: log it, keep the state, and advance only the order key.
-        3. Keep a quantity that became known: it is also that of the moves that have none.
-        4. Take over the new state, moves, findings and name, and the head where it changed.
+        1. Make a checkpoint of the state after every `every` item events.
+        2. Fold the item event, and record which definitions the fold looked up.
+        3. Failed: log it, keep the state, and advance only the order key.
+        4. Keep a quantity that became known: it is also that of the moves that have none.
+        5. Take over the new state, moves, findings and name, and the head where it changed.
         """
+        # Rows are kept by the place of their event, so a checkpoint never divides two events of one place.
+        is_new = self.folded != (0 if self.kept is None else self.kept.folded)
+        if is_new and self.folded % every == 0 and due.place > self.state.last:
+            asked = tuple(sorted(self.asked | self.new_asked))
+            self.checkpoints.append(Checkpoint(self.state, self.folded, self.name, asked, self.unknown))
+        self.folded += 1
         master_data.asked.clear()
         item_event = due.item_event
         result = item_event if isinstance(item_event, str) else attempt(self.state, item_event, master_data, apply)
@@ -90,8 +124,9 @@ class LoadedItem:
             self.failed.append((due.pos, str(result)))
             self.state = msgspec.structs.replace(self.state, last=due.place)
             return
+        self.unknown = self.unknown or next((made.number for made in result.moves if made.qty_milli is None), 0)
         if result.quantity_became is not None:
-            self.late_quantity = result.quantity_became
+            self.late_quantity, self.unknown = result.quantity_became, 0
         if self.head is None and self.stored and not self.replace_rows:
             self.head = head_of(self.state, self.name)
         self.state = result.state
@@ -109,10 +144,25 @@ class LoadedItem:
             self.heads.append((item_event.key_us, after))
             self.head = after
 
+    @property
+    def routing_now(self) -> str | None:
+        """The name of the routing after the last item event."""
+        return self.state.routing.routing if self.state.routing else None
+
+    @property
+    def counted_now(self) -> CountedBy:
+        """By what its moves are counted after the last item event."""
+        return CountedBy(self.state.header.product, self.routing_now, self.state.released_us)
+
+    def to_stored(self) -> StoredItem:
+        """The stored form."""
+        return StoredItem(self.state, self.name, self.folded, self.unknown)
+
     def mark_written(self) -> None:
         """Reset the pending results: the tables hold all rows of the item."""
-        self.stored, self.replace_rows, self.late_quantity = True, False, None
-        self.product = self.state.header.product
+        self.stored, self.replace_rows, self.kept, self.late_quantity = True, False, None, None
+        self.checkpoints = []
+        self.counted_by = self.counted_now
         self.asked |= self.new_asked
         self.moves, self.heads, self.findings, self.answers, self.new_asked, self.failed = [], [], [], [], set(), []
 
@@ -128,12 +178,15 @@ class ItemStates:
         changes: int = 0,
         *,
         once: bool = False,
+        checkpoint_events: int = CHECKPOINT_EVENTS,
     ) -> None:
         """`changes`: the number of the last transaction that changed items, where the tables do not hold it.
 
         `once`: each item is folded once into empty tables, so it has no stored rows, and `write` drops its state.
+        `checkpoint_events`: the number of events of an item from one checkpoint to the next.
         """
-        self._apply, self._item_row, self._once = apply, item_row, once
+        self._apply, self._item_row, self._once, self._every = apply, item_row, once, checkpoint_events
+        self._flow = FlowRows(connection)
         self._loaded: OrderedDict[str, LoadedItem] = OrderedDict()
         self._changed: dict[str, LoadedItem] = {}
         self._deleted: set[str] = set()
@@ -152,8 +205,10 @@ class ItemStates:
                 self._loaded[name] = LoadedItem(empty(name))
             for name, encoded in connection.execute(select(item.c.item, item.c.state).where(item.c.item.in_(chunk))):
                 stored = _DECODER.decode(encoded)
-                product = stored.state.header.product
-                self._loaded[name] = LoadedItem(stored.state, stored.name, stored=True, product=product)
+                loaded = self._loaded[name] = LoadedItem(
+                    stored.state, stored.name, stored=True, folded=stored.folded, unknown=stored.unknown
+                )
+                loaded.mark_written()
 
     def get(self, connection: Connection, name: str) -> LoadedItem:
         """The item as folded so far; an empty one where it has no item events."""
@@ -164,7 +219,7 @@ class ItemStates:
 
     def apply_item_event(self, loaded: LoadedItem, due: DueEvent, master_data: RecordingMasterData) -> None:
         """Apply one item event to an item; `write` writes its rows at the end of the transaction."""
-        loaded.apply_item_event(due, master_data, self._apply)
+        loaded.apply_item_event(due, master_data, self._apply, self._every)
         self._changed[loaded.state.item] = loaded
 
     def mark_deleted(self, name: str) -> None:
@@ -173,17 +228,39 @@ class ItemStates:
         self._changed.pop(name, None)
         self._deleted.add(name)
 
-    def refold(self, name: str, item_events: Iterable[DueEvent], master_data: RecordingMasterData) -> None:
-        """Fold an item from its first event; an item without events is deleted."""
-        loaded = LoadedItem(empty(name), stored=not self._once, replace_rows=not self._once)
+    def refold(
+        self,
+        name: str,
+        item_events: Iterable[DueEvent],
+        master_data: RecordingMasterData,
+        kept: KeptRows | None = None,
+        *,
+        stored: bool = True,
+    ) -> bool:
+        """Fold an item from its first event, or from a checkpoint; an item without events is deleted.
+
+        `item_events` of a checkpoint: all after it, and the answers to findings before it, which may be about later ones.
+        `stored`: the tables may hold rows of it.
+        Returns False, without an effect, where rows before the checkpoint have to change: then fold it from its first event.
+        """
+        stored = stored and not self._once
+        loaded = LoadedItem(empty(name), stored=stored, replace_rows=stored)
+        if kept is not None:
+            loaded.begin_at(kept)
         for due in sorted(item_events, key=lambda item_event: (item_event.place, item_event.hash, item_event.pos)):
-            loaded.apply_item_event(due, master_data, self._apply)
+            if kept is None or due.place > kept.checkpoint.state.last:
+                loaded.apply_item_event(due, master_data, self._apply, self._every)
+            elif isinstance(due.item_event, ItemEvent) and due.item_event.verb == FINDING_ANSWER:
+                loaded.answers.append(due.item_event)
+        if kept is not None and kept.checkpoint.unknown and kept.unknown_milli != loaded.late_quantity:
+            return False
         self._loaded.pop(name, None)
         self._changed.pop(name, None)
         if loaded.state != empty(name):
             self._loaded[name] = self._changed[name] = loaded
-        elif not self._once:
+        elif stored:
             self._deleted.add(name)
+        return True
 
     @staticmethod
     def state_quantity(loaded: LoadedItem, qty_milli: int | None) -> None:
@@ -194,24 +271,38 @@ class ItemStates:
         )
         loaded.state, loaded.late_quantity = msgspec.structs.replace(loaded.state, parcels=parcels), qty_milli
 
+    def redefine_days(self, connection: Connection) -> None:
+        """Count the moves on the days of the site as it is defined now."""
+        self._flow.redefine_days(connection)
+
     def write(self, connection: Connection) -> None:
         """Write the rows of every changed item.
 
-        1. Delete all rows of refolded and deleted items.
-        2. Of the other stored items, complete the old moves and delete the parcels.
-        3. Write the items, their parcels, new moves, heads and findings, looked-up definitions and failed item events.
-        4. Mark the findings that were answered, and those that have ended.
-        5. Trim the states in memory to MOST_ITEMS; drop all of them where each item is folded once.
+        1. Delete the rows of refolded and deleted items, of a refold from a checkpoint those after it; the flow loses their
+           moves.
+        2. Of the stored items that keep moves, complete these; of the advanced ones delete the parcels.
+        3. Write the items, their parcels, new moves, heads and findings, checkpoints, looked-up definitions and failed item
+           events.
+        4. Write the flow of all these moves.
+        5. Mark the findings that were answered, and those that have ended.
+        6. Trim the states in memory to MOST_ITEMS; drop all of them where each item is folded once.
         """
         changed = list(self._changed.values())
         advanced = [loaded for loaded in changed if loaded.stored and not loaded.replace_rows]
-        replaced = [(loaded.state.item,) for loaded in changed if loaded.replace_rows]
-        _delete_items(connection, replaced + [(name,) for name in self._deleted])
-        self._update_moves(connection, advanced)
-        _delete(connection, "parcel", [(loaded.state.item,) for loaded in advanced])
+        replaced = [(loaded.state.item,) for loaded in changed if loaded.replace_rows and loaded.kept is None]
+        gone = replaced + [(name,) for name in self._deleted]
+        self._flow.subtract_items(connection, [name for (name,) in gone])
+        delete_items(connection, gone)
+        restarted = [loaded for loaded in changed if loaded.kept is not None]
+        for loaded in restarted:
+            assert loaded.kept is not None
+            self._flow.subtract_items(connection, [loaded.state.item], after=loaded.kept.state.moves)
+            delete_after(connection, loaded.state.item, loaded.kept)
+        self._update_moves(connection, advanced + restarted)
+        delete_rows(connection, "parcel", [(loaded.state.item,) for loaded in advanced])
         rows = [
             (
-                *self._item_row(loaded.state, loaded.name, _ENCODER.encode(StoredItem(loaded.state, loaded.name))),
+                *self._item_row(loaded.state, loaded.name, _ENCODER.encode(loaded.to_stored())),
                 self._change,
             )
             for loaded in changed
@@ -220,6 +311,8 @@ class ItemStates:
         run_many(connection, _upsert(item, connection.dialect.paramstyle), rows)
         self._write_parcels(connection, changed)
         self._write_history(connection, changed)
+        self._flow.write(connection)
+        insert_checkpoints(connection, _complete_checkpoints(connection, changed))
         asked = [(*definition, loaded.state.item) for loaded in changed for definition in loaded.new_asked]
         if asked:
             # An item that was out of memory may look up a definition that its rows already name.
@@ -238,13 +331,18 @@ class ItemStates:
             self._loaded.popitem(last=False)
 
     def _update_moves(self, connection: Connection, advanced: list[LoadedItem]) -> None:
+        """Complete the old moves of items whose product, routing or quantity became known, and count them by it."""
         for loaded in advanced:
-            if loaded.late_quantity is None and loaded.product == loaded.state.header.product:
+            if loaded.late_quantity is None and loaded.counted_by == loaded.counted_now:
                 continue
-            rows = move.update().where(move.c.item == loaded.state.item)
+            of_item = move.c.item == loaded.state.item
+            self._flow.subtract_items(connection, [loaded.state.item])
             if loaded.late_quantity is not None:
-                connection.execute(rows.where(move.c.qty_milli.is_(None)).values(qty_milli=loaded.late_quantity))
-            connection.execute(rows.values(product=loaded.state.header.product))
+                unknown = move.update().where(of_item, move.c.qty_milli.is_(None))
+                connection.execute(unknown.values(qty_milli=loaded.late_quantity))
+            connection.execute(move.update().where(of_item).values(product=loaded.state.header.product))
+            for row in connection.execute(select(move).where(of_item)):
+                self._flow.add(flow_move(row, loaded.routing_now, loaded.state.released_us))
 
     def _write_parcels(self, connection: Connection, changed: list[LoadedItem]) -> None:
         number = self._next["parcel"]
@@ -266,6 +364,7 @@ class ItemStates:
             name = loaded.state.item
             for pos, made in loaded.moves:
                 moves.append(item_rows.move_row(pos, loaded.state, made, loaded.late_quantity))
+                self._flow.add(flow_move(moves[-1], loaded.routing_now, loaded.state.released_us))
                 days += [(day, name, made.number) for day in item_rows.days_open(made)]
             heads += [(name, from_us, *columns) for from_us, columns in loaded.heads]
             for result in loaded.findings:
@@ -283,28 +382,15 @@ def last_change(connection: Connection) -> int:
     return int(connection.execute(select(func.coalesce(func.max(item.c.changed), 0))).scalar_one())
 
 
-def _delete_items(connection: Connection, items: list[tuple[str]]) -> None:
-    """Delete every row of these items."""
-    _delete_days(connection, items)
-    delete_dead_items(connection, [name for (name,) in items])
-    for table in ("item", "parcel", "move", "head", "finding", "looked_up"):
-        _delete(connection, table, items)
-
-
-def _delete_days(connection: Connection, items: list[tuple[str]]) -> None:
-    """Delete the rows of `open_at` of these items, by their keys: it has no index by item."""
-    c = move.c
-    placed = func.coalesce(c.placed_us, c.since_us)
-    lasted = select(c.n, placed, c.at_us).where(c.from_state.in_(LIVE))
-    keys: list[tuple[int, str, int]] = []
-    for (name,) in items:
-        for number, placed_us, at_us in connection.execute(lasted.where(c.item == name)):
-            keys += [(day, name, number) for day in item_rows.days_between(placed_us, at_us)]
-    mark = "?" if connection.dialect.paramstyle == "qmark" else "%s"
-    run_many(connection, f"DELETE FROM open_at WHERE day = {mark} AND item = {mark} AND n = {mark}", keys)  # noqa: S608
-
-
-def _delete(connection: Connection, table: str, items: list[tuple[str]]) -> None:
-    if items:
-        mark = "?" if connection.dialect.paramstyle == "qmark" else "%s"
-        run_many(connection, f'DELETE FROM "{table}" WHERE item = {mark}', items)  # noqa: S608  names of our own tables
+def _complete_checkpoints(connection: Connection, changed: Iterable[LoadedItem]) -> Iterator[Checkpoint]:
+    """The new checkpoints, with the definitions that earlier transactions looked up."""
+    for loaded in changed:
+        asked: set[tuple[str, str]] = set()
+        if loaded.checkpoints and not loaded.replace_rows:
+            c = looked_up.c
+            asked = {
+                (what, name)
+                for what, name in connection.execute(select(c.what, c.name).where(c.item == loaded.state.item))
+            }
+        for made in loaded.checkpoints:
+            yield msgspec.structs.replace(made, asked=tuple(sorted(asked.union(made.asked))))

@@ -4,7 +4,7 @@ from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Integer, bindparam, select
 
 from server.db.schema import ledger
 from server.projection.dead_letters import SET_ASIDE, attribute_error
@@ -18,6 +18,12 @@ from station.core.ledger.void_resolution import CountedIdentity, PositionKey, re
 AT_ONCE = 500  # positions named in one statement
 NOT_PERMITTED = "not_permitted"  # the status of an event that its log is not permitted to hold
 COLUMNS = (ledger.c.pos, ledger.c.log_id, ledger.c.seq, ledger.c.bytes, ledger.c.prev, ledger.c.hash)
+_ROWS_AFTER = (
+    select(*COLUMNS)
+    .where(ledger.c.pos > bindparam("after"))
+    .order_by(ledger.c.pos)
+    .limit(bindparam("most", type_=Integer))
+)
 
 
 @dataclass(slots=True)
@@ -111,8 +117,7 @@ def rows_after(connection: Connection, pos: int, limit: int, aside: Container[in
 
     Raises `Unfoldable` for another row that cannot be decoded.
     """
-    wanted = select(*COLUMNS).where(ledger.c.pos > pos).order_by(ledger.c.pos).limit(limit)
-    rows = connection.execute(wanted).all()
+    rows = connection.execute(_ROWS_AFTER, {"after": pos, "most": limit}).all()
     return [inert_row(row, SET_ASIDE) if row.pos in aside else attribute_error(row.pos, from_row, row) for row in rows]
 
 

@@ -6,7 +6,7 @@ whose status, key or links change pass through the later stages again.
 """
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sqlalchemy import Connection, and_, bindparam, or_, select
@@ -16,6 +16,7 @@ from server.db.schema import ledger
 from server.projection.anchor_seals import seal_key
 from server.projection.bindings import NOTHING, Bindings
 from server.projection.call_marks import note_calls
+from server.projection.checkpoints import KeptRows, rows_before
 from server.projection.code_keys import note_spellings
 from server.projection.dead_letters import (
     CODE,
@@ -27,6 +28,7 @@ from server.projection.dead_letters import (
     dead_items,
 )
 from server.projection.definitions import Definitions, count_change
+from server.projection.ended_findings import FINDING_ANSWER
 from server.projection.event_items import (  # fmt: skip
     Corrections,
     EventItem,
@@ -50,8 +52,10 @@ from server.projection.tag_numbers import note_numbers
 from server.projection.void_state import VoidState
 from station.core.ledger.times import OrderKey
 from station.core.ledger.void_resolution import Correction, PositionKey
+from station.core.site import SITE
 
 PATTERNS = "pattern.define"
+_SET_POS = projection.update().where(projection.c.k == PROJECTED_POS).values(v=bindparam("to"))
 REFOLDED_TOGETHER = 10  # items that are read with one statement
 
 
@@ -79,7 +83,9 @@ class ProjectionPipeline:
         self._orders = ReleasedOrders()
         self._item_events = ItemEventBuilder(self._bindings, self._corrections, self._orders, interpreter.item_event)
         self._known_by = self._item_events.definitions(connection)
-        self._items = ItemStates(connection, interpreter.apply, interpreter.item_row)
+        self._items = ItemStates(
+            connection, interpreter.apply, interpreter.item_row, checkpoint_events=interpreter.checkpoint_events
+        )
         self._dirty, self._dirty_codes = dirty_items(connection), dirty_codes(connection)
         self._key = seal_key(connection)
 
@@ -112,8 +118,7 @@ class ProjectionPipeline:
         revised = flipped + rows_at(connection, moved.keys() - {row.pos for row in flipped})
         self._update_states(connection, revised, moved)
         self._apply_dependents(connection, fresh, revised)
-        position = projection.update().where(projection.c.k == PROJECTED_POS).values(v=self.pos)
-        if not connection.execute(position).rowcount:
+        if not connection.execute(_SET_POS, {"to": self.pos}).rowcount:
             connection.execute(projection.insert().values(k=PROJECTED_POS, v=self.pos))
         return len(fresh)
 
@@ -143,14 +148,14 @@ class ProjectionPipeline:
     def waiting(self, codes: int, items: int) -> tuple[str, list[str]]:
         """The next queued work, codes before items: the part, and at most `codes` or `items` names."""
         first = self._dirty_codes.first(codes)
-        return (CODE, first) if first else (ITEM, self._dirty.first(items))
+        return (CODE, first) if first else (ITEM, list(self._dirty.first(items)))
 
     def relink_codes(self, connection: Connection, most: int, longest_s: float) -> bool:
         """Relink the events of some queued codes; False where the queue is empty."""
         end = time.monotonic() + longest_s
         queued = self._dirty_codes.first(most)
         for code in queued:
-            self._relink(connection, rows_at(connection, scanned_as(connection, code)))
+            self._relink(connection, rows_at(connection, scanned_as(connection, code)), whole=True)
             self._dirty_codes.remove(connection, [code])
             if time.monotonic() > end:
                 break
@@ -160,9 +165,10 @@ class ProjectionPipeline:
         """Refold some queued items; False where the queue is empty."""
         end = time.monotonic() + longest_s
         queued = self._dirty.first(most)
+        every_name = list(queued)
         for start in range(0, len(queued), REFOLDED_TOGETHER):
-            names = queued[start : start + REFOLDED_TOGETHER]
-            refold_items(connection, names, self._items, self._item_events, self._definitions)
+            names = every_name[start : start + REFOLDED_TOGETHER]
+            refold_items(connection, names, self._items, self._item_events, self._definitions, changed_us=queued)
             self._dirty.remove(connection, names)
             self._items_aside.difference_update(names)
             if time.monotonic() > end:
@@ -200,7 +206,7 @@ class ProjectionPipeline:
 
         1. Corrections; the rows that they correct are revised too.
         2. Bindings, with the corrected verbs, and definitions. Changed codes and the items that looked up a changed
-           definition are queued.
+           definition are queued; after a changed definition of the site the moves are counted on its days.
         3. Links of the fresh rows to items; releases change whether an item is known.
         4. Links of the revised rows; their items are queued.
         5. The first or last pattern or release of the shop changes which codes are unknown: then all items are queued.
@@ -219,7 +225,10 @@ class ProjectionPipeline:
         if any(what == PATTERNS for what, _ in defined):
             codes |= self._apply_patterns(connection)
         self._dirty_codes.add(connection, codes, self.pos)
-        self._dirty.add(connection, self._definitions.items_that_looked_up(connection, defined), self.pos)
+        if any(what == SITE for what, _ in defined):
+            self._items.redefine_days(connection)
+        of_defined = self._definitions.items_that_looked_up(connection, defined)
+        self._dirty.add(connection, dict.fromkeys(of_defined), self.pos)
         linked = [(row, self._links(row, put)) for row, put in rows[: len(fresh)]]
         insert_links(connection, linked)
         self._apply_releases(connection, [link for _, of_row in linked for link in of_row], known=True)
@@ -227,7 +236,7 @@ class ProjectionPipeline:
         known_by = self._item_events.definitions(connection)
         if known_by != self._known_by:
             self._known_by = known_by
-            self._dirty.add(connection, connection.execute(select(item.c.item)).scalars(), self.pos)
+            self._dirty.add(connection, dict.fromkeys(connection.execute(select(item.c.item)).scalars()), self.pos)
         self._fold_item_events(connection, linked)
 
     def _links(self, row: LedgerRow, put: dict[str, Any]) -> list[EventItem]:
@@ -251,10 +260,13 @@ class ProjectionPipeline:
             self._orders.changed(released)
             self._items.load(connection, released)
             past = {name for name in released if not known or self._items.get(connection, name).stored}
-            self._dirty.add(connection, past, self.pos)
+            self._dirty.add(connection, dict.fromkeys(past), self.pos)
 
-    def _relink(self, connection: Connection, rows: list[LedgerRow]) -> None:
-        """Recompute the links of projected rows, and queue the items that they had or have links to."""
+    def _relink(self, connection: Connection, rows: list[LedgerRow], *, whole: bool = False) -> None:
+        """Recompute the links of projected rows, and queue the items that they had or have links to.
+
+        An item has changed from the earliest of these links on; `whole`: from its first event.
+        """
         stored = stored_links(connection, [row.pos for row in rows])
         new = [(row, self._links(row, self._corrections.put(row))) for row in rows]
         changed = [(row, links) for row, links in new if set(links) != set(stored[row.pos])]
@@ -262,15 +274,15 @@ class ProjectionPipeline:
         insert_links(connection, changed)
         moved = [link for row, links in changed for link in set(links) ^ set(stored[row.pos])]
         self._apply_releases(connection, moved, known=False)
-        items = {link.item for _, links in new for link in links}
-        items |= {link.item for links in stored.values() for link in links}
-        self._dirty.add(connection, items - {NOTHING}, self.pos)
+        first_us = _first_us(link for links in (*stored.values(), *(links for _, links in new)) for link in links)
+        self._dirty.add(connection, dict.fromkeys(first_us) if whole else first_us, self.pos)
 
     def _fold_item_events(self, connection: Connection, linked: list[tuple[LedgerRow, list[EventItem]]]) -> None:
         """Fold new item events in order; an item with one that precedes its last one is queued for a refold."""
-        items = {link.item for _, links in linked for link in links}
-        late = items & self._items_aside  # an item that could not be refolded is retried with each new item event
-        names = {name for name in items - late if name not in self._dirty} - {NOTHING}
+        first_us = _first_us(link for _, links in linked for link in links)
+        aside = first_us.keys() & self._items_aside  # could not be refolded; retried with each new item event
+        late = {name for name in first_us if name in self._dirty}
+        names = first_us.keys() - late - aside
         self._item_events.load(connection, names)
         self._items.load(connection, names)
         item_events = [
@@ -290,7 +302,17 @@ class ProjectionPipeline:
                 continue
             self._items.apply_item_event(loaded, due, master_data)
         self._items.write(connection)
-        self._dirty.add(connection, late, self.pos)
+        self._dirty.add(connection, {name: first_us[name] for name in late} | dict.fromkeys(aside), self.pos)
+
+
+def _first_us(links: Iterable[EventItem]) -> dict[str, int | None]:
+    """The earliest time of the links of each item."""
+    first_us: dict[str, int | None] = {}
+    for link in links:
+        earlier = first_us.get(link.item)
+        if link.item != NOTHING and (earlier is None or link.key_us < earlier):
+            first_us[link.item] = link.key_us
+    return first_us
 
 
 def refold_items(
@@ -300,20 +322,44 @@ def refold_items(
     item_events: ItemEventBuilder,
     definitions: Definitions,
     source: Connection | None = None,
+    changed_us: Mapping[str, int | None] | None = None,
 ) -> None:
-    """Fold items from their first event, each from all events that are linked to it.
+    """Fold items from all events that are linked to them.
 
-    `source`: the connection to the ledger, where it is not in the database of the links.
+    `source`: the connection to the ledger, where it is not in the database of the links. `changed_us`: the first time at
+    which an item changed; it is folded from its newest checkpoint before that, and without such a time from its first event.
     """
-    linked = select(event_item.c.item, event_item.c.pos).where(event_item.c.item.in_(names))
-    positions_of: dict[str, list[int]] = {name: [] for name in names}
-    for name, pos in connection.execute(linked):
-        positions_of[name].append(pos)
-    wanted = {pos for positions in positions_of.values() for pos in positions}
-    rows = {row.pos: row for row in rows_at(connection, wanted, source)}
+    kept: dict[str, KeptRows | None] = {}
+    for name in names:
+        first_us = (changed_us or {}).get(name)
+        kept[name] = None if first_us is None else rows_before(connection, name, first_us)
     item_events.load(connection, names)
-    for name, positions in positions_of.items():
-        items.refold(name, [item_events.due(connection, rows[pos], name) for pos in positions], definitions.master_data)
+    while kept:
+        positions_of = _positions(connection, kept)
+        wanted = {pos for positions in positions_of.values() for pos in positions}
+        rows = {row.pos: row for row in rows_at(connection, wanted, source)}
+        whole: dict[str, KeptRows | None] = {}
+        for name, positions in positions_of.items():
+            due = [item_events.due(connection, rows[pos], name) for pos in positions]
+            if not items.refold(name, due, definitions.master_data, kept[name]):
+                whole[name] = None
+        kept = whole
+
+
+def _positions(connection: Connection, kept: Mapping[str, KeptRows | None]) -> dict[str, list[int]]:
+    """The positions of the events of items: of all, or of those after their checkpoint and of the answers before it."""
+    positions_of: dict[str, list[int]] = {name: [] for name in kept}
+    c = event_item.c
+    linked = select(c.item, c.pos)
+    queries = [linked.where(c.item.in_([name for name, start in kept.items() if start is None]))]
+    for name, start in kept.items():
+        if start is not None:
+            after = or_(c.key_us >= start.checkpoint.key_us, c.verb == FINDING_ANSWER)
+            queries.append(linked.where(and_(c.item == name, after)))
+    for query in queries:
+        for name, pos in connection.execute(query):
+            positions_of[name].append(pos)
+    return positions_of
 
 
 def projected_pos(connection: Connection) -> int:

@@ -53,9 +53,12 @@ from server.projection.tag_numbers import note_numbers
 from server.projection.void_state import VoidState
 from station.core.ledger.fold import reason_of
 from station.core.ledger.times import BootRun, LogParent, TimeAnchor, clocks, followers, log_keys, runs
+from station.system.progress import Advance, unheard
 
 AT_ONCE = 2000  # rows
 ITEMS_AT_ONCE = 100
+# The parts of the three stages in the duration of a rebuild, for its progress: measured, 13,500 events of 1,500 orders.
+READING, LINKING, FOLDING = 0.2, 0.3, 0.5
 
 
 class RowDifference(NamedTuple):
@@ -76,17 +79,26 @@ def rebuild(store: Store, interpreter: EventInterpreter = DEFAULT_INTERPRETER) -
 
 
 def rebuild_tables(
-    connection: Connection, interpreter: EventInterpreter = DEFAULT_INTERPRETER, aside: Mapping[int, str] | None = None
+    connection: Connection,
+    interpreter: EventInterpreter = DEFAULT_INTERPRETER,
+    aside: Mapping[int, str] | None = None,
+    advance: Advance = unheard,
 ) -> int:
     """Rebuild inside the caller's transaction. `aside`: events that stay set aside, pos -> reason."""
-    # Items keep ascending change numbers, so that each station fetches all of them again; older cursors are positions.
-    position = select(func.coalesce(func.max(projection.c.v), 0)).where(projection.c.k == PROJECTED_POS)
-    changes = max(last_change(connection), int(connection.execute(position).scalar_one()))
-    definitions = change_count(connection)
-    _empty(connection)
-    pos = fold_all(connection, connection, interpreter, aside, changes)
+    changes, definitions = first_change(connection), change_count(connection)
+    empty(connection)
+    pos = fold_all(connection, connection, interpreter, aside, changes, advance)
     count_change(connection, definitions + 1)
     return pos
+
+
+def first_change(connection: Connection) -> int:
+    """The change number after which a rebuild numbers its items: each station fetches all of them again.
+
+    Older cursors are positions of the ledger.
+    """
+    position = select(func.coalesce(func.max(projection.c.v), 0)).where(projection.c.k == PROJECTED_POS)
+    return max(last_change(connection), int(connection.execute(position).scalar_one()))
 
 
 def compare(store: Store, interpreter: EventInterpreter = DEFAULT_INTERPRETER) -> list[RowDifference]:
@@ -110,8 +122,9 @@ def fold_all(
     interpreter: EventInterpreter = DEFAULT_INTERPRETER,
     aside: Mapping[int, str] | None = None,
     changes: int = 0,
+    advance: Advance = unheard,
 ) -> int:
-    """Fold the ledger of `source` into the empty projection tables of `target`.
+    """Fold the ledger of `source` into the empty projection tables of `target`. `advance` counts in events.
 
     An event that cannot be folded is set aside like those in `aside` (pos -> reason), and the whole fold starts again
     without it, because the effects that it had on other events before it failed must not remain.
@@ -119,15 +132,16 @@ def fold_all(
     left_out = dict(aside or {})
     while True:
         try:
-            return _Folding(source, target, interpreter, left_out, changes).run()
+            return _Folding(source, target, interpreter, left_out, changes, advance).run()
         except Unfoldable as error:
             if not error.reasons.keys() - left_out.keys():
                 raise
             left_out |= error.reasons
-            _empty(target)
+            empty(target)
 
 
-def _empty(connection: Connection) -> None:
+def empty(connection: Connection) -> None:
+    """Delete the rows of every table of the projection."""
     for table in TABLES:
         connection.execute(table.delete())
 
@@ -142,8 +156,10 @@ class _Folding:
         interpreter: EventInterpreter,
         aside: Mapping[int, str],
         changes: int,
+        advance: Advance,
     ) -> None:
-        self._changes = changes
+        self._changes, self._advance = changes, advance
+        self._last_pos = last_pos(source)
         self._source, self._target, self._interpreter, self._aside = source, target, interpreter, aside
         self._key = seal_key(source)
         self._failed: dict[int, str] = {}
@@ -161,6 +177,10 @@ class _Folding:
         if pos:
             self._target.execute(projection.insert().values(k=PROJECTED_POS, v=pos))
         return pos
+
+    def _show(self, before: float, part: float, done: float) -> None:
+        """Pass on the progress: `done` of a stage that is `part` of the whole, behind stages that are `before`."""
+        self._advance(int(self._last_pos * (before + part * min(1.0, done))), self._last_pos)
 
     def _try(self, row: LedgerRow, function: Callable[..., Any], *args: Any) -> Any:
         """The result of a function that reads an event; None after an error, which is collected."""
@@ -212,6 +232,7 @@ class _Folding:
                 note_claims(target, part, owners)
                 note_calls(target, part)
             light += [_without_content(row) for row in part]
+            self._show(0, READING, len(light) / self._last_pos)
         self._insert(event_state, [(values[0], values) for values in state_rows(light)])
         self._end_stage()
         void_state = VoidState.load(target, owners, interpreter.void)
@@ -245,12 +266,14 @@ class _Folding:
             )
             defined = [(row.pos, self._try(row, interpreter.defined, row)) for row in rows]
             self._insert(definition, [(pos, definition_row(pos, value)) for pos, value in defined if value is not None])
+            self._show(READING, LINKING / 3, rows[-1].pos / self._last_pos)
         self._end_stage()
         corrections = Corrections(target)
         for rows in _projected(self._source, target):
             verbs = [(row, verb_of(row.event, corrections.put(row))) for row in rows if row.event is not None]
             bound = [(row.pos, self._try(row, interpreter.binds, row, verb)) for row, verb in verbs]
             self._insert(binding, [(pos, binding_row(*value)) for pos, value in bound if value is not None])
+            self._show(READING + LINKING / 3, LINKING / 3, rows[-1].pos / self._last_pos)
         self._end_stage()
         bindings = Bindings(target)
         bindings.use(Definitions(target).of(PATTERNS))
@@ -258,6 +281,7 @@ class _Folding:
             linked = [(row, self._try(row, interpreter.links, row, corrections.put(row), bindings)) for row in rows]
             if not self._failed:
                 insert_links(target, linked)
+            self._show(READING + 2 * LINKING / 3, LINKING / 3, rows[-1].pos / self._last_pos)
         self._end_stage()
 
     def _fold_items(self) -> None:
@@ -267,12 +291,16 @@ class _Folding:
         self._items = self._new_items()
         bindings.use(definitions.of(PATTERNS))
         item_events = ItemEventBuilder(bindings, Corrections(target), ReleasedOrders(), self._interpreter.item_event)
-        for names in self._linked_items():
+        count = target.execute(select(func.count(event_item.c.item.distinct()))).scalar_one()
+        for number, names in enumerate(self._linked_items(), 1):
             self._fold_some(names, item_events, definitions)
+            self._show(READING + LINKING, FOLDING, number * ITEMS_AT_ONCE / count)
 
     def _new_items(self) -> ItemStates:
-        interpreter = self._interpreter
-        return ItemStates(self._target, interpreter.apply, interpreter.item_row, self._changes, once=True)
+        interpreter, every = self._interpreter, self._interpreter.checkpoint_events
+        return ItemStates(
+            self._target, interpreter.apply, interpreter.item_row, self._changes, once=True, checkpoint_events=every
+        )
 
     def _linked_items(self) -> Iterator[list[str]]:
         """The items that have events, in their order, ITEMS_AT_ONCE at a time."""

@@ -1,8 +1,9 @@
 """Refold queues: items to refold and codes to relink, in tables that survive a restart."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from itertools import islice
 
-from sqlalchemy import Connection, Table, select
+from sqlalchemy import Connection, Table, bindparam, select
 
 from server.db.bulk_insert import insert_text, run_many
 from server.projection.internal_tables import dirty_code
@@ -43,9 +44,52 @@ class RefoldQueue:
             del self._waiting[name]
 
 
-def dirty_items(connection: Connection) -> RefoldQueue:
+class ItemQueue:
+    """The queue of items to refold, each with the first time at which anything of it changed (UTC us).
+
+    None in place of that time: from its first event.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        rows = connection.execute(select(dirty).order_by(dirty.c.since, dirty.c.item))
+        self._from_us: dict[str, int | None] = {row.item: row.from_us for row in rows}
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._from_us
+
+    def __len__(self) -> int:
+        return len(self._from_us)
+
+    def add(self, connection: Connection, changed: Mapping[str, int | None], pos: int) -> None:
+        """Enqueue items with the first time of their change; an item that waits keeps the earlier of both times."""
+        new = sorted(name for name in changed if name not in self._from_us)
+        if new:
+            statement = insert_text("dirty", ("item", "since", "from_us"), connection.dialect.paramstyle)
+            run_many(connection, statement, [(name, pos, changed[name]) for name in new])
+        earlier = [name for name, from_us in changed.items() if name not in new and self._is_earlier(name, from_us)]
+        if earlier:
+            update = dirty.update().where(dirty.c.item == bindparam("name")).values(from_us=bindparam("earlier_us"))
+            connection.execute(update, [{"name": name, "earlier_us": changed[name]} for name in earlier])
+        self._from_us.update((name, changed[name]) for name in (*new, *earlier))
+
+    def _is_earlier(self, name: str, from_us: int | None) -> bool:
+        before_us = self._from_us[name]
+        return before_us is not None and (from_us is None or from_us < before_us)
+
+    def first(self, most: int) -> dict[str, int | None]:
+        """The items that have waited longest, at most `most`, with the first time of their change."""
+        return dict(islice(self._from_us.items(), most))
+
+    def remove(self, connection: Connection, names: list[str]) -> None:
+        """Remove items from the queue."""
+        connection.execute(dirty.delete().where(dirty.c.item.in_(names)))
+        for name in names:
+            del self._from_us[name]
+
+
+def dirty_items(connection: Connection) -> ItemQueue:
     """The queue of items to refold."""
-    return RefoldQueue(connection, dirty)
+    return ItemQueue(connection)
 
 
 def dirty_codes(connection: Connection) -> RefoldQueue:

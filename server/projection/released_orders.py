@@ -2,13 +2,16 @@
 
 from collections.abc import Iterable
 
-from sqlalchemy import Connection, and_, select
+from sqlalchemy import Connection, and_, bindparam, select
 
 from server.projection.ledger_row import AT_ONCE
 from server.projection.tables import event_item
 
 RELEASE = "order.release"
 MOST_ITEMS = 10_000  # items of one entry, and cached names
+_RELEASED = select(event_item.c.item).where(
+    and_(event_item.c.item.in_(bindparam("items", expanding=True)), event_item.c.verb == RELEASE)
+)
 
 
 class ReleasedOrders:
@@ -32,12 +35,10 @@ class ReleasedOrders:
     def load(self, connection: Connection, items: Iterable[str]) -> None:
         """Load the releases of many items with few statements."""
         new = [name for name in items if name not in self._known]
-        row = event_item.c
         for start in range(0, len(new), AT_ONCE):
             chunk = new[start : start + AT_ONCE]
-            query = select(row.item).where(and_(row.item.in_(chunk), row.verb == RELEASE))
             self._known.update(dict.fromkeys(chunk, False))
-            self._known.update(dict.fromkeys(connection.execute(query).scalars(), True))
+            self._known.update(dict.fromkeys(connection.execute(_RELEASED, {"items": chunk}).scalars(), True))
 
     def any(self, connection: Connection) -> bool:
         """Whether the ledger holds any release."""

@@ -15,6 +15,7 @@ from sqlalchemy import (
     Index,
     LargeBinary,
     Select,
+    SmallInteger,
     String,
     Table,
     literal_column,
@@ -239,6 +240,55 @@ head = Table(
     sqlite_with_rowid=False,
 )
 
+# What moves have in common that are counted together (`station.core.ledger.flow.FlowClass`). A class that no row of
+# `flow_day` has any more stays until the next rebuild.
+flow_class = Table(
+    "flow_class",
+    metadata,
+    Column("id", Serial, primary_key=True, autoincrement=False),
+    text("product"),
+    text("routing"),
+    text("from_state", nullable=False),
+    Column("from_operation", BigInteger),
+    text("from_stage"),
+    text("to_state", nullable=False),
+    Column("to_operation", BigInteger),
+    text("to_stage"),
+    Column("entered", BigInteger),
+    Column("reached", BigInteger),
+    text("scanned"),
+    text("reason"),
+)
+
+# The moves of a day of the site (days since 1970-01-01) by class: their known quantities, their number, and the sum of each
+# duration that ended with them; none where no move has it.
+flow_day = Table(
+    "flow_day",
+    metadata,
+    Column("day", Serial, primary_key=True, autoincrement=False),
+    Column("class_id", Serial, primary_key=True, autoincrement=False),
+    Column("qty_milli", BigInteger, nullable=False),
+    Column("count", BigInteger, nullable=False),
+    us("stage_us"),
+    us("queue_us"),
+    us("run_us"),
+    us("throughput_us"),
+    us("lead_us"),
+    sqlite_with_rowid=False,
+)
+
+# The durations that ended on a day by class: how many in each bucket (`station.core.ledger.duration_buckets`).
+flow_duration = Table(
+    "flow_duration",
+    metadata,
+    Column("day", Serial, primary_key=True, autoincrement=False),
+    Column("class_id", Serial, primary_key=True, autoincrement=False),
+    Column("measure", SmallInteger, primary_key=True, autoincrement=False),  # `station.core.ledger.flow.Measure`
+    Column("bucket", SmallInteger, primary_key=True, autoincrement=False),
+    Column("count", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 finding = Table(
     "finding",
     metadata,
@@ -288,7 +338,13 @@ binding = Table(
     Index("binding_code", "code"),
 )
 
-dirty = Table("dirty", metadata, Column("item", Key, primary_key=True), Column("since", BigInteger, nullable=False))
+dirty = Table(
+    "dirty",
+    metadata,
+    Column("item", Key, primary_key=True),
+    Column("since", BigInteger, nullable=False),
+    us("from_us"),  # the first time at which anything of it changed; none: from its first event
+)
 
 projection = Table("projection", metadata, Column("k", Key, primary_key=True), Column("v", BigInteger, nullable=False))
 
@@ -297,16 +353,20 @@ DEFINITION_CHANGES = "definition_changes"  # the row of `projection` that counts
 FOLD_VERSION_ROW = "fold_version"  # the row of `projection` with the version of the rules by which its rows were folded
 # 2: a scan fills a gap, scrapped and adjusted orders have an end. 3: a published code is its keys, texts have plain braces;
 # a code that nobody released is no item in process. 4: moves, the operations at which parcels were scanned, and the begin of
-# their run by `start`.
-FOLD_VERSION = 4
+# their run by `start`. 5: the flow of each day, the number of folded events, and checkpoints.
+FOLD_VERSION = 5
 DAY_US = 86_400_000_000
 LONG = -1  # the day of a form of more than MOST_DAYS days
 MOST_DAYS = 400
 
 TABLES = (
-    event_state, event_item, item, parcel, move, open_at, head, finding, definition, binding, dirty, projection, *OWN_TABLES,
+    event_state, event_item, item, parcel, move, open_at, head, flow_class, flow_day, flow_duration, finding, definition,
+    binding, dirty, projection, *OWN_TABLES,
 )  # fmt: skip
 SURROGATES = {
+    "flow_class": {"id"},
+    "flow_day": {"class_id"},
+    "flow_duration": {"class_id"},
     "item": {"changed"},
     "parcel": {"id"},
     "finding": {"id"},
@@ -317,7 +377,18 @@ SURROGATES = {
 
 
 def folded_rows(table: Table) -> Select[Any]:
-    """Select what a rebuild of the same ledger folds again: no surrogate ids, and no count of the transactions."""
+    """Select what a rebuild of the same ledger folds again: no surrogate ids, and no count of the transactions.
+
+    A flow class is selected as its texts in place of its number; one that no row has is left out.
+    """
     columns = [column for column in table.columns if column.name not in SURROGATES.get(table.name, ())]
     rows = select(*columns)
-    return rows.where(projection.c.k != DEFINITION_CHANGES) if table is projection else rows
+    if table is projection:
+        return rows.where(projection.c.k != DEFINITION_CHANGES)
+    if table is flow_class:
+        return rows.where(flow_class.c.id.in_(select(flow_day.c.class_id)))
+    if "class_id" not in table.c:
+        return rows
+    of_class = [column for column in flow_class.c if column.name != "id"]
+    joined = table.outerjoin(flow_class, flow_class.c.id == table.c.class_id)
+    return select(*columns, *of_class).select_from(joined)

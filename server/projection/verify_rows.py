@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import Connection, Table, select
+from sqlalchemy import Connection, Table, func, select
 
 from server.projection.item_rows import days_between, head_of, item_row, parcel_row
 from server.projection.item_states import StoredItem
@@ -17,6 +17,7 @@ from station.core.ledger.fold import balances
 from station.core.ledger.moves import FIRST_SEEN
 from station.core.ledger.parcels import LIVE
 from station.core.quantity import decimal_text
+from station.system.progress import Advance, unheard
 
 ITEMS_A_QUERY = 200
 POSITIONS_A_QUERY = 500
@@ -50,11 +51,16 @@ class _Rows(NamedTuple):
         return str(self.row.item)
 
 
-def verify_rows(connection: Connection) -> Iterator[RowBreak]:
-    """Every break of the rows of items; none where they agree. Memory: the rows of some hundred items."""
+def verify_rows(connection: Connection, advance: Advance = unheard) -> Iterator[RowBreak]:
+    """Every break of the rows of items; none where they agree. Memory: the rows of some hundred items.
+
+    `advance` counts the items.
+    """
     known: set[str] = set()
+    count = connection.execute(select(func.count()).select_from(item)).scalar_one()
     for rows in _items(connection):
         known.add(rows.name)
+        advance(len(known), count)
         for check in CHECKS:
             yield from (RowBreak(rows.name, text) for text in check(rows))
     for table in (move, parcel, head, open_at):

@@ -1,16 +1,16 @@
 """Alerts: what needs a person now, each in one sentence with its subject, the fact, the target and the cost.
 
 A finding is about one event of one item. An alert is about the present or about several items, so it is computed on each
-read and ends without an event. Each kind of alert is one function that reads the shop snapshot and yields alerts.
+read and ends without an event. Each kind of alert is one function that yields alerts. It reads the shop snapshot, and where
+its alerts are about items the stock of some items.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from server.locale_format import DAY_S, LocaleFormat, due_day, duration
 from server.queries.current_stock import StockRow
-from server.queries.stage_queue import next_stage
-from server.queries.stage_summary import LineSummary, StageTile
+from server.queries.stage_summary import LineSummary
 from server.queries.valuation import Valuation
 from station.core.ledger.parcels import ParcelState
 
@@ -77,13 +77,18 @@ class Alert(NamedTuple):
 
 
 class BoardState(NamedTuple):
-    """The input of alerts: all stock in the shop, the line that summarizes it, its valuation, the locale, and the time."""
+    """The input of alerts: the line that summarizes the stock of the shop, its valuation, the locale, and the time.
 
-    stock: list[StockRow]
+    `dues`: of a past snapshot, the orders by due date. `estimated`: of the present, the items whose time of arrival is
+    uncertain, by station.
+    """
+
     line: LineSummary
     valuation: Valuation
     locale: LocaleFormat
     now_us: int
+    dues: dict[str, int]
+    estimated: dict[str, int]
 
     def cost(self, stock: Iterable[StockRow]) -> int:
         """The value of some stock rows, in thousandths of micros."""
@@ -113,9 +118,9 @@ class BoardState(NamedTuple):
         return str((definition.data.get("name") if definition else None) or reason)
 
 
-def shop_alerts(shop: BoardState) -> list[Alert]:
-    """The alerts of the shop's stock, most costly first."""
-    return ranked(alert for find_alerts in ALERTS for alert in find_alerts(shop))
+def stock_alerts(shop: BoardState, stock: Sequence[StockRow]) -> list[Alert]:
+    """The alerts about the items of some stock, which has all pieces of each of them."""
+    return [alert for find_alerts in ALERTS for alert in find_alerts(shop, stock)]
 
 
 def ranked(alerts: Iterable[Alert]) -> list[Alert]:
@@ -136,42 +141,42 @@ def without_repeats(alerts: Iterable[Alert]) -> list[Alert]:
     return list(merged.values())
 
 
-def at_limit(shop: BoardState) -> Iterator[Alert]:
+class StageLoad(NamedTuple):
+    """What the alert of a full stage adds: the items that arrive there next, and the greatest days late of those there."""
+
+    coming: int
+    days_late: int
+
+
+def at_limit(shop: BoardState, loads: Mapping[str, StageLoad]) -> Iterator[Alert]:
     """A stage should not hold more items than its limit."""
     for tile in shop.line.tiles:
         if not tile.fill:
             continue
-        name = tile.stage.name or tile.stage.stage
+        name, load = tile.stage.name or tile.stage.stage, loads[tile.stage.stage]
         subject = LinkedWord("stage", tile.stage.stage, name)
         count, limit = shop.locale.number(tile.items), shop.locale.number(tile.stage.limit or 0)
         item_event = (
             f" is over its limit: {count} of {limit}" if tile.fill == "over" else f" is full: {count} of {limit}"
         )
+        value = shop.locale.money(tile.shown_micros, whole=True) if tile.shown_micros else ""
         yield Alert(
             "limit",
             f"limit {tile.stage.stage}",
             (subject, item_event),
-            _waiting_for(shop, tile),
+            f"{load.coming} more on the way to it" if load.coming else value,
             grave=tile.fill == "over",
             cost=tile.stock_value.value.total,
-            days_late=max((_days_late(shop, row) for row in shop.stock if row.stage == tile.stage.stage), default=0),
+            days_late=load.days_late,
         )
 
 
-def _waiting_for(shop: BoardState, tile: StageTile) -> str:
-    """The detail of a full stage: the number of items that arrive there next, else the value at the stage."""
-    coming = {row.item for row in shop.stock if row.in_process and next_stage(row, shop.valuation) == tile.stage.stage}
-    if coming:
-        return f"{len(coming)} more on the way to it"
-    return shop.locale.money(tile.shown_micros, whole=True) if tile.shown_micros else ""
-
-
-def waited(shop: BoardState) -> Iterator[Alert]:
+def waited(shop: BoardState, stock: Sequence[StockRow]) -> Iterator[Alert]:
     """Nothing should stay at a stage for longer than its target."""
     targets = {tile.stage.stage: tile.stage.target_s for tile in shop.line.tiles}
-    for (item, stage), stock in _by_stage(shop, (ParcelState.HERE, ParcelState.WAITING)).items():
+    for (item, stage), rows in _by_stage(stock, (ParcelState.HERE, ParcelState.WAITING)).items():
         target_s = targets.get(stage or "")
-        age = (shop.now_us - min(row.at_stage_since_us for row in stock)) // 1_000_000
+        age = (shop.now_us - min(row.at_stage_since_us for row in rows)) // 1_000_000
         if not target_s or age <= target_s:
             continue
         yield Alert(
@@ -183,22 +188,22 @@ def waited(shop: BoardState) -> Iterator[Alert]:
                 LinkedWord("stage", stage or "", shop.stage_name(stage)),
                 f" for {duration(age)}, target {duration(target_s)}",
             ),
-            _and(shop.cost_text(stock), _due(shop, stock[0])),
-            grave=_late(shop, stock[0]) or age > 2 * target_s,
-            cost=shop.cost(stock),
-            days_late=_days_late(shop, stock[0]),
+            _and(shop.cost_text(rows), _due(shop, rows[0])),
+            grave=_late(shop, rows[0]) or age > 2 * target_s,
+            cost=shop.cost(rows),
+            days_late=_days_late(shop, rows[0]),
         )
 
 
-def held_long(shop: BoardState) -> Iterator[Alert]:
+def held_long(shop: BoardState, stock: Sequence[StockRow]) -> Iterator[Alert]:
     """What is on hold should be decided within the stage's target, or a day."""
     targets = {tile.stage.stage: tile.stage.target_s for tile in shop.line.tiles}
-    for (item, stage), stock in _by_stage(shop, (ParcelState.HELD,)).items():
+    for (item, stage), rows in _by_stage(stock, (ParcelState.HELD,)).items():
         target_s = targets.get(stage or "") or HELD_LONG_S
-        age = (shop.now_us - min(row.since_us for row in stock)) // 1_000_000
+        age = (shop.now_us - min(row.since_us for row in rows)) // 1_000_000
         if age <= target_s:
             continue
-        reason = stock[0].reason
+        reason = rows[0].reason
         yield Alert(
             "held",
             f"held {stage} {item}",
@@ -208,50 +213,50 @@ def held_long(shop: BoardState) -> Iterator[Alert]:
                 LinkedWord("stage", stage or "", shop.stage_name(stage)),
                 f" for {duration(age)}" + (f": {shop.reason_name(reason)}" if reason else ", no reason given"),
             ),
-            _and(shop.cost_text(stock), _due(shop, stock[0])),
-            grave=_late(shop, stock[0]),
-            cost=shop.cost(stock),
-            days_late=_days_late(shop, stock[0]),
+            _and(shop.cost_text(rows), _due(shop, rows[0])),
+            grave=_late(shop, rows[0]),
+            cost=shop.cost(rows),
+            days_late=_days_late(shop, rows[0]),
         )
 
 
-def late(shop: BoardState) -> Iterator[Alert]:
+def late(shop: BoardState, stock: Sequence[StockRow]) -> Iterator[Alert]:
     """An order should be finished by the end of its due day."""
     orders: dict[str, list[StockRow]] = {}
-    for row in shop.stock:
+    for row in stock:
         if _late(shop, row):
             orders.setdefault(row.item, []).append(row)
-    for item, stock in orders.items():
-        due = due_day(stock[0].due)
+    for item, rows in orders.items():
+        due = due_day(rows[0].due)
         assert due is not None
         days = (shop.locale.today(shop.now_us) - due).days
         ago = "yesterday" if days == 1 else f"{days} d ago"
-        places = dict.fromkeys(shop.stage_name(row.stage) for row in stock if row.in_process)
+        places = dict.fromkeys(shop.stage_name(row.stage) for row in rows if row.in_process)
         location = f"is at {' and '.join(places)}" if places else "is not started"
-        amount = sum(row.qty_milli or 0 for row in stock)
-        product = shop.valuation.product(stock[0])
+        amount = sum(row.qty_milli or 0 for row in rows)
+        product = shop.valuation.product(rows[0])
         yield Alert(
             "late",
             f"late {item}",
             (LinkedWord("item", item, item), f" was due {ago} and {location}"),
             _and(
-                stock[0].customer or "",
+                rows[0].customer or "",
                 shop.locale.quantity(amount, product.unit, product.decimals) if amount else "",
-                shop.cost_text(stock),
+                shop.cost_text(rows),
             ),
             grave=True,
-            cost=shop.cost(stock),
+            cost=shop.cost(rows),
             days_late=days,
         )
 
 
-ALERTS: tuple[Callable[[BoardState], Iterator[Alert]], ...] = (at_limit, late, waited, held_long)
+ALERTS: tuple[Callable[[BoardState, Sequence[StockRow]], Iterator[Alert]], ...] = (late, waited, held_long)
 
 
-def _by_stage(shop: BoardState, states: tuple[str, ...]) -> dict[tuple[str, str | None], list[StockRow]]:
+def _by_stage(stock: Iterable[StockRow], states: tuple[str, ...]) -> dict[tuple[str, str | None], list[StockRow]]:
     """The stock rows in these states, by item and stage, in the order of the items."""
     groups: dict[tuple[str, str | None], list[StockRow]] = {}
-    for row in sorted(shop.stock, key=lambda row: (row.item, row.since_us)):
+    for row in sorted(stock, key=lambda row: (row.item, row.since_us)):
         if row.state in states:
             groups.setdefault((row.item, row.stage), []).append(row)
     return groups

@@ -7,6 +7,7 @@ position, and all others are read as of the time up to which these events reach.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import NamedTuple
 
 from sqlalchemy import Connection
 
@@ -25,19 +26,28 @@ def shop_known_at(connection: Connection, pos: int, until_us: int | None = None)
         yield KnownShop(connection, scratch, pos, until_us)
 
 
-def known_stock(connection: Connection, shop: KnownShop, at_us: int | None) -> list[StockRow]:
-    """All stock that was released, waiting, here or held, in no particular order.
+class KnownStock(NamedTuple):
+    """All stock that was released, waiting, here or held, and the items whose rows differ from those of today."""
 
-    `at_us`: as of this time (UTC us); None: with all events up to the position. The shop is one without `until_us`.
+    rows: list[StockRow]
+    differ: set[str]
+
+
+def known_stock(connection: Connection, shop: KnownShop, at_us: int | None) -> KnownStock:
+    """The stock as known at the position of `shop`, which is one without `until_us`, in no particular order.
+
+    `at_us`: as of this time (UTC us); None: with all events up to the position.
     """
-    horizon_us = shop.horizon_us()
+    changes = shop.changes
+    horizon_us = changes.horizon_us()
     until_us = horizon_us if at_us is None else min(at_us, horizon_us)
-    differ = shop.items_defined_otherwise(until_us) | shop.late_items(until_us) | shop.changed_items
+    differ = changes.items_defined_otherwise(horizon_us) | changes.late_items(until_us) | changes.changed_items
     stock = [row for row in stock_at(connection, until_us) if row.item not in differ]
-    differ |= shop.items_known_later({row.item for row in stock})
+    differ |= changes.items_known_later({row.item for row in stock})
     shop.fold_items(differ)
     then = stock_now(shop.scratch) if at_us is None else stock_at(shop.scratch, at_us)
-    return [*(row for row in stock if row.item not in differ), *(row for row in then if row.item in differ)]
+    unchanged = [row for row in stock if row.item not in differ]
+    return KnownStock([*unchanged, *(row for row in then if row.item in differ)], differ)
 
 
 def known_without_members(
@@ -47,7 +57,7 @@ def known_without_members(
     orders = not_started_orders(stock)
     today = member_rows(connection, orders)
     names = {row.item for row in today}
-    differ = shop.later_items(names) | (names & shop.changed_items)
+    differ = shop.changes.later_items(names) | (names & shop.changes.changed_items)
     shop.fold_items(differ)
     known = [row for row in today if not shop.has_folded(row.item)] + member_rows(shop.scratch, orders)
     families = families_of(known, at_us)
@@ -70,5 +80,5 @@ def past_stock(
         return valuation, without_members(connection, stock, valuation, at_us)
     with shop_known_at(connection, known) as shop:
         valuation = Valuation(shop.master_data, time_us)
-        stock = known_stock(connection, shop, at_us)
+        stock = known_stock(connection, shop, at_us).rows
         return valuation, known_without_members(connection, shop, stock, valuation, at_us)

@@ -1,10 +1,10 @@
-"""Shop snapshot as of a time: all stock, the line that summarizes it, and the current alerts."""
+"""Shop snapshot as of a time: the line that summarizes the stock, and the current alerts."""
 
 from collections import Counter
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, and_, select
+from sqlalchemy import Connection, FromClause, and_, select
 
 from server.auth import devices
 from server.clock.watch import kept_doubt, suspects
@@ -13,15 +13,17 @@ from server.projection import dead_letters
 from server.projection.fold_version import refolds
 from server.projection.log_permissions import count_not_permitted
 from server.projection.tables import OPEN, finding, item
-from server.queries import call_alerts, current_stock, historical_stock, stage_summary
+from server.queries import call_alerts, current_stock, stage_summary
+from server.queries.alert_items import alert_items
 from server.queries.alerts import (
     FINDING,
     Alert,
     AnswerableFindings,
     BoardState,
     LinkedWord,
+    at_limit,
     ranked,
-    shop_alerts,
+    stock_alerts,
     without_repeats,
 )
 from server.queries.calls import open_calls
@@ -37,49 +39,122 @@ from server.queries.findings import (
 from server.queries.hub_alerts import UNDEFINED_STAGE, of_undefined_stages
 from server.queries.order_family import without_members
 from server.queries.rule_settings import rules_on
+from server.queries.stage_load import stage_loads
 from server.queries.station_alerts import of_hub_clock, of_not_permitted, of_refolds, of_set_aside, of_stations
+from server.queries.stock_source import stock_source
+from server.queries.stock_sums import StockSums, stock_sums, stock_sums_at
 from server.queries.valuation import Valuation
 from station.core.ledger.costs import Value, in_micros
 
 MOST_FINDINGS = 500
+MOST_ALERTS = 60  # that are listed; the others are on the pages of their stages and orders
+AT_ONCE = 500  # items in one statement
 
 
 def board_state_now(connection: Connection, locale: LocaleFormat, now_us: int) -> BoardState:
     """The snapshot of the present."""
     valuation = Valuation(master_data(connection), now_us)
-    stock = without_members(connection, current_stock.stock_now(connection), valuation)
-    line = stage_summary.summarize_line(stock, valuation, stage_summary.moved_on(connection, now_us))
-    return BoardState(stock, line, valuation, locale, now_us)
+    sums = stock_sums(connection, valuation, stock_source(None), past=False)
+    return _board_state(connection, sums, valuation, locale, None)
 
 
 def board_state_at(connection: Connection, locale: LocaleFormat, at_us: int) -> BoardState:
     """The snapshot of a past time, as it is known now."""
     valuation = Valuation(master_data(connection), at_us)
-    stock = historical_stock.stock_at(connection, at_us)
-    stock = without_members(connection, stock, valuation, at_us)
-    line = stage_summary.summarize_line(stock, valuation, stage_summary.moved_on(connection, at_us))
-    return BoardState(stock, line, valuation, locale, at_us)
+    return _board_state(connection, stock_sums_at(connection, valuation, at_us), valuation, locale, at_us)
 
 
-def current_alerts(connection: Connection, shop: BoardState, of_hub: Iterable[Alert] = ()) -> list[Alert]:
-    """All alerts: calls, stock, stations, stages, the hub's clock, the projection, and findings; most costly first.
+def board_state_of(
+    connection: Connection, source: FromClause, valuation: Valuation, locale: LocaleFormat
+) -> BoardState:
+    """The snapshot of stock that is stored in a table (`stock_source.stored_stock`), at the time of the valuation."""
+    sums = stock_sums(connection, valuation, source, past=True)
+    return _board_state(connection, sums, valuation, locale, valuation.at_us)
 
-    `of_hub`: those of the running hub, which are not in the database.
+
+def _board_state(
+    connection: Connection, sums: StockSums, valuation: Valuation, locale: LocaleFormat, at_us: int | None
+) -> BoardState:
+    rest = without_members(connection, sums.with_members, valuation, at_us)
+    not_started = stage_summary.not_started(sums, rest, valuation)
+    moves = stage_summary.moved_on(connection, valuation.at_us)
+    line = stage_summary.summarize_line(sums, not_started, valuation, moves)
+    return BoardState(line, valuation, locale, valuation.at_us, sums.dues, sums.estimated)
+
+
+class AlertList(NamedTuple):
+    """The first alerts, the number of all of them, and whether one of them is grave."""
+
+    alerts: list[Alert]
+    total: int
+    grave: bool
+
+
+def current_alerts(
+    connection: Connection, shop: BoardState, of_hub: Iterable[Alert] = (), most: int = MOST_ALERTS
+) -> AlertList:
+    """The alerts: calls, stock, stations, stages, the hub's clock, the projection, and findings; most costly first.
+
+    `of_hub`: those of the running hub, which are not in the database. Of the alerts about items, those that can be among the
+    first `most` are made; the others are counted.
     """
-    estimated_items = {(row.station, row.item) for row in shop.stock if row.approx and row.station}
-    estimated = Counter(station for station, _ in estimated_items)
+    of_stock = alert_items(connection, shop, most)
     stations = devices.overview(connection)
-    alerts = [*of_hub, *shop_alerts(shop), *of_stations(stations, shop.now_us, estimated)]
+    full = [tile.stage.stage for tile in shop.line.tiles if tile.fill]
+    alerts = [*of_hub, *at_limit(shop, stage_loads(connection, shop, full))]
+    alerts += of_stations(stations, shop.now_us, Counter(shop.estimated))
     alerts += of_undefined_stages(connection, shop, stations)
     alerts += call_alerts.of_calls(open_calls(connection, shop.now_us), shop)
     alerts += of_hub_clock(kept_doubt(connection), suspects(connection))
     alerts += [*of_set_aside(dead_letters.shown(connection)[0]), *of_not_permitted(count_not_permitted(connection))]
     alerts += of_refolds(refolds(connection), shop.now_us)
-    return without_repeats(ranked([*alerts, *_open_findings(connection, shop)]))
+    of_finding = _finding_groups(connection, shop)
+    names = {alert.item for alert in alerts if alert.item is not None} | set(of_stock.first)
+    names |= set(list(dict.fromkeys(group.item for group in of_finding.groups))[:most])
+    alerts += [_finding_alert(group, shop, cut=of_finding.cut) for group in of_finding.groups if group.item in names]
+    alerts += [_more_findings(shop)] if of_finding.cut else []
+    stock = of_finding.stock | _stock_of(connection, shop, names - of_finding.stock.keys())
+    alerts += stock_alerts(shop, [row for name in names for row in stock.get(name, [])])
+    merged = without_repeats(ranked(alerts))
+    total = len(merged) + len((of_stock.items | {group.item for group in of_finding.groups}) - names)
+    return AlertList(merged[:most], total, of_stock.grave or any(alert.grave for alert in merged))
 
 
-def _open_findings(connection: Connection, shop: BoardState) -> list[Alert]:
-    """One alert for each rule and item of the open findings, about the newest one; its cost is the value of the item.
+def _stock_of(
+    connection: Connection, shop: BoardState, names: Iterable[str]
+) -> dict[str, list[current_stock.StockRow]]:
+    """The stock of some items, by item."""
+    wanted, rows = sorted(names), []
+    for start in range(0, len(wanted), AT_ONCE):
+        rows += current_stock.stock_of(connection, wanted[start : start + AT_ONCE])
+    found: dict[str, list[current_stock.StockRow]] = {}
+    for row in without_members(connection, rows, shop.valuation):
+        found.setdefault(row.item, []).append(row)
+    return found
+
+
+class _FindingGroup(NamedTuple):
+    """The open findings of one rule and item, the newest first; the product of the item, and the values of the sentence."""
+
+    rule: str
+    item: str
+    findings: list[Any]
+    product: str | None
+    cost: int
+    over: Value | None
+    charged: Value | None
+
+
+class _FindingGroups(NamedTuple):
+    """The groups by rank, and the stock of their items. `cut`: there are further findings, which may be alike."""
+
+    groups: list[_FindingGroup]
+    stock: dict[str, list[current_stock.StockRow]]
+    cut: bool
+
+
+def _finding_groups(connection: Connection, shop: BoardState) -> _FindingGroups:
+    """The newest open findings by rule and item; the cost of a group is the value of the item.
 
     A finding is open until it ends (`finding_ends`, or the closing of its order) or a person answers it.
     """
@@ -92,43 +167,44 @@ def _open_findings(connection: Connection, shop: BoardState) -> list[Alert]:
         .limit(MOST_FINDINGS + 1)
     )
     rows = connection.execute(query).all()
-    items = {
-        row.item: row for row in connection.execute(select(item).where(item.c.item.in_({row.item for row in rows})))
-    }
-    stock_of: dict[str, list[current_stock.StockRow]] = {}
-    for stock_row in shop.stock:
-        stock_of.setdefault(stock_row.item, []).append(stock_row)
     alike: dict[tuple[str, str], list[Any]] = {}
     for row in rows[:MOST_FINDINGS]:
         alike.setdefault((row.rule, row.item), []).append(row)
-    cut = len(rows) > MOST_FINDINGS  # further ones may be alike: they are answered where all are listed
-    alerts = []
-    for (rule, name), found in alike.items():
-        of_item = items.get(name)
-        over = overrun_value(finding_args(found[0].args), of_item, shop.valuation)
-        cost = shop.cost(stock_of.get(name, [])) if over is None else over.total
-        charged = charged_value(finding_args(found[0].args), of_item, shop.valuation)
-        alert = _finding_alert(found, None if of_item is None else of_item.product, shop, cost, over, charged)
-        shown = shown_findings(open_finding(row) for row in found)
-        alerts.append(alert if cut else alert._replace(finding=AnswerableFindings(rule, name, shown)))
-    if cut:
-        older = f"Only the newest {shop.locale.number(MOST_FINDINGS)} findings are listed"
-        advice = "answer them on the pages of their items"
-        alerts.append(Alert("more", "more findings", (older,), advice, cost=-1))
-    return alerts
+    names = {row.item for row in rows}
+    items = {row.item: row for row in connection.execute(select(item).where(item.c.item.in_(names)))}
+    stock = _stock_of(connection, shop, names)
+    groups = []
+    for (rule, name), findings in alike.items():
+        of_item, args = items.get(name), finding_args(findings[0].args)
+        over = overrun_value(args, of_item, shop.valuation)
+        cost = shop.cost(stock.get(name, [])) if over is None else over.total
+        charged = charged_value(args, of_item, shop.valuation)
+        product = None if of_item is None else of_item.product
+        groups.append(_FindingGroup(rule, name, findings, product, cost, over, charged))
+    groups.sort(key=lambda group: (-group.cost, f"{group.rule} {group.item}"))
+    return _FindingGroups(groups, {name: stock.get(name, []) for name in names}, len(rows) > MOST_FINDINGS)
 
 
-def _finding_alert(
-    found: list[Any], product: str | None, shop: BoardState, cost: int, over: Value | None, charged: Value | None
-) -> Alert:
-    row = found[0]
+def _finding_alert(group: _FindingGroup, shop: BoardState, *, cut: bool) -> Alert:
+    """The alert about the newest finding of a group; one that may have further findings is answered elsewhere."""
+    row = group.findings[0]
     at = shop.locale.clock(row.key_us, shop.now_us)
-    passed = _money(charged, shop)
-    money = _money(over, shop) or (f"{passed} charged without a scan" if passed else "")
-    text = finding_sentence(row, product, shop.valuation, shop.locale.quantity)
-    newest = f"the newest of {shop.locale.number(len(found))}" if len(found) > 1 else ""
+    passed = _money(group.charged, shop)
+    money = _money(group.over, shop) or (f"{passed} charged without a scan" if passed else "")
+    text = finding_sentence(row, group.product, shop.valuation, shop.locale.quantity)
+    newest = f"the newest of {shop.locale.number(len(group.findings))}" if len(group.findings) > 1 else ""
     detail = " · ".join(filter(None, (money, row.station, at, newest)))
-    return Alert(FINDING, f"{row.rule} {row.item}", finding_words(text, row.item), detail, cost=cost)
+    alert = Alert(FINDING, f"{row.rule} {row.item}", finding_words(text, row.item), detail, cost=group.cost)
+    if cut:
+        return alert
+    shown = shown_findings(open_finding(one) for one in group.findings)
+    return alert._replace(finding=AnswerableFindings(group.rule, group.item, shown))
+
+
+def _more_findings(shop: BoardState) -> Alert:
+    """The note that only the newest findings are listed."""
+    older = f"Only the newest {shop.locale.number(MOST_FINDINGS)} findings are listed"
+    return Alert("more", "more findings", (older,), "answer them on the pages of their items", cost=-1)
 
 
 def _money(value: Value | None, shop: BoardState) -> str:

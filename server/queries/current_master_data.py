@@ -17,6 +17,8 @@ _lock = threading.Lock()
 def master_data(connection: Connection) -> MasterData:
     """All unvoided definitions, for lookups as of any time. A cached value costs one query of some hundred keys."""
     c = definition.c
+    if connection.engine.url.database is None:  # a database in memory: its address does not tell it from others
+        return MasterData(read_row(row) for row in connection.execute(select(definition)))
     keys = tuple(tuple(row) for row in connection.execute(select(c.id, c.holds_from_us, c.key_us).order_by(c.id)))
     name = str(connection.engine.url)
     with _lock:

@@ -115,6 +115,13 @@ def run_stages(connection: Connection, stages: Iterable[str | None]) -> frozense
     return frozenset(connection.execute(query.distinct()).scalars()) if names else frozenset()
 
 
+def running_stages(stock: Iterable[StockRow], stages: Iterable[str | None]) -> frozenset[str]:
+    """As `run_stages`, of stock that was read before."""
+    names = set(stages)
+    here = (row for row in stock if row.state == ParcelState.HERE and row.run_since_us is not None)
+    return frozenset(row.stage for row in here if row.stage is not None and row.stage in names)
+
+
 def _read(connection: Connection, query: Select[Any]) -> list[StockRow]:
     rows = [StockRow._make((*values[:-1], operations_of(values[-1]))) for values in connection.execute(query)]
     # An item without an order is its own order.

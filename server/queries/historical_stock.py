@@ -3,16 +3,24 @@
 It is read from rows alone. A piece that was in process at a time is in process now (`parcel`), or a later move ended the
 form that it had then (`move`): on the same day, or after midnight (`open_at`). The move that gave it that form has its
 further columns, and `head` those of its item. The cost depends on what was open then, not on the length of the ledger.
+
+An order that was released after its first scan has its product, routing and quantity for the time before, too: an entry of
+the office states what a code is, as a binding does.
 """
 
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from sqlalchemy import Connection, Select, and_, func, select
 
 from server.projection.item_rows import operations_of
+from server.projection.ledger_row import AT_ONCE
 from server.projection.tables import DAY_US, LONG, head, item, move, open_at, parcel
+from server.queries.current_master_data import master_data
 from server.queries.current_stock import StockRow
-from station.core.ledger.parcels import LIVE
+from station.core.ledger.item_balance import routed_parcel
+from station.core.ledger.parcels import BETWEEN, LIVE, Account, Parcel
+from station.core.master_data import MasterData
 
 _OF_ITEM = ("name", "product", "order_", "routing", "released_us", "ordered_milli", "over_milli", "due", "priority",
             "customer")  # fmt: skip
@@ -20,8 +28,10 @@ _OF_PLACE = ("held_from", "station", "operator", "reason", "approx")
 _OF_FORM = ("qty_milli", "since_us", "at_stage_since_us", "started_us", "entered", "reached", "run_since_us", "scanned")
 
 
-def stock_at(connection: Connection, at_us: int) -> list[StockRow]:
+def stock_at(connection: Connection, at_us: int, items: Collection[str] | None = None) -> list[StockRow]:
     """All stock that was released, waiting, here or held at a time (UTC us), in no particular order.
+
+    `items`: of these items only.
 
     The pieces of one form are one row, whichever left it first. A quantity that became known later also holds for the time
     before.
@@ -35,14 +45,63 @@ def stock_at(connection: Connection, at_us: int) -> list[StockRow]:
         _still_there(at_us),
     )
     stock: dict[tuple[str, int], StockRow] = {}
-    for query in queries:
-        for form, *values in connection.execute(query):
+    for query, of_item in zip(queries, (move.c.item, move.c.item, item.c.item), strict=True):
+        of_items = query if items is None else query.where(of_item.in_(sorted(items)))
+        for form, *values in connection.execute(of_items):
             row = _stock_row(values)
             other = stock.get((row.item, form))
             if other is not None and other.qty_milli is not None and row.qty_milli is not None:
                 row = row._replace(qty_milli=other.qty_milli + row.qty_milli)
             stock[row.item, form] = row
+    released = _released_later(connection, {row.item for row in stock.values() if row.released_us is None}, at_us)
+    if released:
+        of_late = {key: row for key, row in stock.items() if row.item in released}
+        came_from = _came_from(connection, of_late)
+        definitions = master_data(connection)
+        for key, row in of_late.items():
+            stock[key] = _as_released(row, released[row.item], came_from.get(key), definitions)
     return list(stock.values())
+
+
+def _released_later(connection: Connection, names: set[str], at_us: int) -> dict[str, Any]:
+    """Of these items, those that were released after a time: the row of `head` of their first release."""
+    c, found, ordered = head.c, dict[str, Any](), sorted(names)
+    for start in range(0, len(ordered), AT_ONCE):
+        chunk = and_(c.item.in_(ordered[start : start + AT_ONCE]), c.from_us > at_us, c.released_us.is_not(None))
+        for row in connection.execute(select(head).where(chunk).order_by(c.from_us.desc())):
+            found[row.item] = row
+    return found
+
+
+def _came_from(connection: Connection, forms: Iterable[tuple[str, int]]) -> dict[tuple[str, int], str | None]:
+    """The stage from which the move of each form came."""
+    wanted, c = set(forms), move.c
+    ordered, found = sorted({name for name, _ in wanted}), dict[tuple[str, int], str | None]()
+    for start in range(0, len(ordered), AT_ONCE):
+        query = select(c.item, c.n, c.from_stage).where(c.item.in_(ordered[start : start + AT_ONCE]))
+        found.update({(name, n): stage for name, n, stage in connection.execute(query) if (name, n) in wanted})
+    return found
+
+
+def _as_released(row: StockRow, release: Any, came_from: str | None, definitions: MasterData) -> StockRow:
+    """A row of stock with the order of a later release, at the operation of its routing to which the release assigns it."""
+    row = row._replace(
+        product=release.product, order=release.order_ or row.item, routing=release.routing,
+        released_us=release.released_us, ordered_milli=release.ordered_milli,
+        over_milli=max(row.over_milli - release.ordered_milli, 0), due=release.due, priority=release.priority,
+        customer=release.customer,
+    )  # fmt: skip
+    routing = definitions.routing(release.routing, release.released_us)
+    if routing is None or row.operation is not None:
+        return row
+    piece = Parcel(
+        state=row.state, stage=row.stage, entered=row.entered, reached=row.reached, scanned=row.scanned,
+        done_at=came_from if Account(row.state, None, row.stage) == BETWEEN else None,
+    )  # fmt: skip
+    placed = routed_parcel(piece, routing)
+    return row._replace(
+        operation=placed.op, stage=placed.stage, entered=placed.entered, reached=placed.reached, scanned=placed.scanned
+    )
 
 
 def _moved_on(at_us: int) -> Select[Any]:

@@ -9,10 +9,11 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, and_, select
 
-from server.projection.tables import finding
+from server.projection.tables import finding, parcel
 from server.queries.alerts import Alert, BoardState, LinkedWord, Word
 from server.queries.station_alerts import UNKNOWN_COST
 from server.text import counted
+from station.core.ledger.parcels import LIVE
 from station.core.ledger.rules import RULES
 
 UNDEFINED_STAGE = "undefined_stage"  # the rule whose findings are one alert for each stage
@@ -76,7 +77,7 @@ def of_undefined_stages(
                 grave=True,
             )
     for stage, scans in sorted(_scans_at(connection, shop, defined).items()):
-        there = [row for row in shop.stock if row.stage == stage]
+        tile = next((tile for tile in shop.line.tiles if tile.stage.stage == stage), None)
         yield Alert(
             UNDEFINED_STAGE,
             f"undefined stage {stage}",
@@ -86,7 +87,7 @@ def of_undefined_stages(
                 ", a stage that the shop has not defined",
             ),
             f"by {', '.join(sorted(scans.stations))}: define the stage, or give the station another one",
-            cost=shop.cost(there),
+            cost=tile.stock_value.value.total if tile else 0,
         )
 
 
@@ -101,7 +102,11 @@ def _scans_at(connection: Connection, shop: BoardState, defined: set[str]) -> di
     there = and_(lately, c.stage.is_not(None), c.stage.not_in(defined))
     rows = connection.execute(select(c.stage, c.item, c.station).where(there).limit(MOST_SCANS)).all()
     scans = [(row.stage, row.item, row.station) for row in rows]
-    scans += [(row.stage, row.item, row.station or "the office") for row in shop.stock]
+    undefined = [tile.stage.stage for tile in shop.line.tiles if tile.stage.stage and tile.stage.stage not in defined]
+    c = parcel.c
+    here = select(c.stage, c.item, c.station).where(and_(c.stage.in_(undefined), c.state.in_(LIVE))).distinct()
+    stock = connection.execute(here).all() if undefined else []
+    scans += [(row.stage, row.item, row.station or "the office") for row in stock]
     for stage, item, station in scans:
         if stage and stage not in defined:
             at = found.setdefault(stage, _ScansAt(set(), set()))

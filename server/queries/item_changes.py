@@ -73,6 +73,11 @@ def item_changes(
     return changes[:MOST], len(targets) >= MOST
 
 
+def change_targets(connection: Connection, item: str) -> list[tuple[int, int]]:
+    """(position of a void or correction, position of an event that it names) of events that may be of the item."""
+    return _targets(connection, _names(connection, item))
+
+
 def _names(connection: Connection, item: str) -> list[str]:
     """The item's name and the codes by which it is scanned."""
     scanned = select(event_item.c.code).where(and_(event_item.c.item == item, event_item.c.code.is_not(None)))

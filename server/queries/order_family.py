@@ -14,17 +14,19 @@ True
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from sqlalchemy import Connection, and_, select
 
 from server.projection.tables import item
 from server.queries.current_stock import StockRow
+from server.queries.stock_sums import ReleasedRow
 from server.queries.valuation import Valuation
 from station.core.ledger.parcels import ParcelState
 
 AT_ONCE = 500  # orders in one statement
 ONE_MILLI = 1000
+Row = TypeVar("Row", StockRow, ReleasedRow)
 
 
 class Member(NamedTuple):
@@ -58,14 +60,14 @@ def begun_milli(members: Sequence[Member], quantities: dict[str, int | None]) ->
 
 
 def without_members(
-    connection: Connection, stock: list[StockRow], valuation: Valuation, at_us: int | None = None
-) -> list[StockRow]:
+    connection: Connection, stock: list[Row], valuation: Valuation, at_us: int | None = None
+) -> list[Row]:
     """The stock, with what is not started of each order reduced by its begun lots and serials; at a time or now."""
     families = families_of(member_rows(connection, not_started_orders(stock)), at_us)
     return reduced(stock, families, valuation) if families else stock
 
 
-def not_started_orders(stock: Iterable[StockRow]) -> list[str]:
+def not_started_orders(stock: Iterable[Row]) -> list[str]:
     """The orders of which something is not started, by name."""
     return sorted({row.item for row in stock if row.state == ParcelState.RELEASED and row.item == row.order})
 
@@ -89,9 +91,9 @@ def families_of(rows: Iterable[Any], at_us: int | None = None) -> dict[str, list
     return families
 
 
-def reduced(stock: Iterable[StockRow], families: dict[str, list[Member]], valuation: Valuation) -> list[StockRow]:
+def reduced(stock: Iterable[Row], families: dict[str, list[Member]], valuation: Valuation) -> list[Row]:
     """The stock without what the begun members of each order stand for: the oldest that is not started goes first."""
-    rows: list[StockRow] = []
+    rows: list[Row] = []
     left: dict[str, int | None] = {}
     for row in sorted(stock, key=lambda row: row.since_us):
         members = families.get(row.item) if row.state == ParcelState.RELEASED else None

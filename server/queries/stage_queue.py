@@ -7,6 +7,7 @@ from server.locale_format import due_day
 from server.queries.current_stock import StockRow, merged
 from server.queries.valuation import Valuation
 from station.core.ledger.parcels import ParcelState
+from station.core.ledger.routing import Routing
 
 LOWEST = 2**31  # the priority of stock without one
 
@@ -40,11 +41,15 @@ def run_order(row: StockRow) -> tuple[int, str, int, str]:
 
 def next_stage(row: StockRow, valuation: Valuation) -> str | None:
     """The stage of the next operation of the routing; None where it is the present stage or there is none."""
-    routing = valuation.routing(row)
+    return stage_after(valuation.routing(row), row.state, row.operation, row.stage)
+
+
+def stage_after(routing: Routing | None, state: str, operation: int | None, stage: str | None) -> str | None:
+    """The stage of the next operation of a routing for pieces in a state at an operation and a stage."""
     if routing is None:
         return None
-    if row.state == ParcelState.RELEASED:
+    if state == ParcelState.RELEASED:
         first = next((operation for operation in routing.operations if not operation.optional), None)
         return first.stage if first else None
-    after = routing.after(row.operation) if row.operation is not None else None
-    return after.stage if after and after.stage != row.stage else None
+    after = routing.after(operation) if operation is not None else None
+    return after.stage if after and after.stage != stage else None

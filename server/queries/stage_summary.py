@@ -4,22 +4,24 @@ The headline is computed from the tiles: quantities and money add up exactly. An
 headline, which also gives the number of such items.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, and_, or_, select
+from sqlalchemy import Connection, and_, case, func, literal_column, or_, select
 
 from server.projection.tables import move
-from server.queries.age_stats import AgeStats, age_s, ages
-from server.queries.current_stock import StockRow
+from server.queries.age_stats import AgeStats, age_s
 from server.queries.stage_order import columns, line_of, next_stages, paths_of
-from server.queries.valuation import StockValue, Valuation
+from server.queries.stock_sums import AgeBar, ReleasedRow, StageSum, StockSum, StockSums
+from server.queries.valuation import OfProduct, StockValue, Valuation
 from station.core.ledger.costs import MILLI, shares
 from station.core.ledger.parcels import LIVE, ParcelState
 from station.core.ledger.routing import Stage
 
 RATE_SPAN_S = 8 * 3600  # one shift: an hour has too few departures, a day shows a change too late
 BETWEEN = "Between stages"
+Part = tuple[OfProduct, int | None, int]
+"""A quantity of one product (None: unknown), and the number of stock rows in it."""
 
 
 class UnitQuantity(NamedTuple):
@@ -56,6 +58,7 @@ class Branch(NamedTuple):
 class StageTile(NamedTuple):
     """A stage now. `shown_micros`: its share of the headline in whole units of the currency; None for unknown value.
 
+    `late`: items past the stage's target. `ticks`: its pieces; `bars`: the ages of more than MOST_TICKS pieces.
     `branches`: where the items go on to, unless that is the only tile of the next column.
     """
 
@@ -68,12 +71,9 @@ class StageTile(NamedTuple):
     ages: AgeStats
     ticks: tuple[AgeTick, ...]
     moved_on: int
+    late: int
+    bars: tuple[AgeBar, ...]
     branches: tuple[Branch, ...] = ()
-
-    @property
-    def late(self) -> int:
-        """Items past the stage's target."""
-        return len({tick.item for tick in self.ticks if tick.late})
 
     @property
     def fill(self) -> str:
@@ -112,23 +112,20 @@ class LineSummary(NamedTuple):
     over_micros: int | None = None
 
 
-def summarize_line(stock: Iterable[StockRow], valuation: Valuation, moves: Moves) -> LineSummary:
+def summarize_line(sums: StockSums, not_started: StockSummary, valuation: Valuation, moves: Moves) -> LineSummary:
     """Summarize the stock by stage. `moves`: the items that left each stage in the last shift."""
-    everything = list(stock)
-    begun = [row for row in everything if row.in_process]
-    at: dict[str | None, list[StockRow]] = {}
-    for row in begun:
-        at.setdefault(row.stage, []).append(row)
+    at: dict[str, list[StockSum]] = {}
+    for part in sums.classes:
+        at.setdefault(part.stage, []).append(part)
     moved_on = moves.left
-    stages = _stages({*at, *moved_on}, valuation)
-    values = [valuation.total(at.get(stage.stage or None, [])) for stage in stages]
+    stages = _stages({*(name or None for name in at), *moved_on}, valuation)
+    values = [valuation.total_of(at.get(stage.stage, []), sums.unvalued.get(stage.stage, 0)) for stage in stages]
     shown = shares((stock_value.value.total for stock_value in values), MILLI * 1_000_000)
     tiles = tuple(
-        _tile(stage, at.get(stage.stage or None, []), stock_value, micros * 1_000_000, valuation, moved_on)
+        _tile(stage, at.get(stage.stage, []), sums, stock_value, micros * 1_000_000, valuation, moved_on)
         for stage, stock_value, micros in zip(stages, values, shown, strict=True)
     )
-    whole = valuation.total(begun)
-    items = len({row.item for row in begun})
+    whole = valuation.total_of(sums.classes, sums.unvalued[None])
     paths = paths_of(valuation.master_data, valuation.at_us)
     names = columns([tile.stage.stage for tile in tiles], paths)
     branches = _branches(["", *(stage.stage for stage in stages)], names, paths, moves, valuation)
@@ -136,21 +133,37 @@ def summarize_line(stock: Iterable[StockRow], valuation: Valuation, moves: Moves
         tile.stage.stage: tile._replace(branches=branches[tile.stage.stage] if tile.stage.stage else ())
         for tile in tiles
     }
-    over = valuation.overrun_rows(row for row in begun if row.released_us is not None)
+    over = valuation.overrun_rows(sums.over)
     return LineSummary(
         tiles=tuple(by_name.values()),
-        items=items,
-        spread_items=sum(tile.items for tile in tiles) - items,
-        amounts=amounts(begun, valuation),
+        items=sums.whole,
+        spread_items=sum(tile.items for tile in tiles) - sums.whole,
+        amounts=amounts(_parts(sums.classes), valuation),
         stock_value=whole,
         shown_micros=sum(tile.shown_micros or 0 for tile in tiles) if whole.known else None,
-        not_started=summarize((row for row in everything if not row.in_process), valuation),
+        not_started=not_started,
         not_started_moved_on=moved_on.get("", 0),
         not_started_branches=branches[""],
         columns=tuple(tuple(by_name[name] for name in column) for column in names),
-        over_amounts=amounts(over, valuation),
-        over_micros=valuation.total(over).micros,
+        over_amounts=amounts(((row, row.qty_milli, 1) for row in over), valuation),
+        over_micros=valuation.total_of(over, 0).micros,
     )
+
+
+def not_started(sums: StockSums, with_members: Iterable[ReleasedRow], valuation: Valuation) -> StockSummary:
+    """What is not started. `with_members`: of the orders with lots or serials, less what these stand for."""
+    rows = list(with_members)
+    parts: list[Part] = [(of_product, of_product.qty_milli, of_product.rows) for of_product in sums.released]
+    parts += [(row, row.qty_milli, 1) for row in rows]
+    return StockSummary(
+        sum(of_product.items for of_product in sums.released) + len({row.item for row in rows}),
+        amounts((part for part in parts if part[2]), valuation),
+        sum(of_product.uncounted for of_product in sums.released) + _uncounted(rows),
+    )
+
+
+def _parts(classes: Iterable[StockSum]) -> Iterator[Part]:
+    return ((part, part.qty_milli, part.rows) for part in classes)
 
 
 def _stages(at: set[str | None], valuation: Valuation) -> list[Stage]:
@@ -186,50 +199,54 @@ def _branch(stage: str, target: str, moves: Moves, valuation: Valuation) -> Bran
 
 def _tile(
     stage: Stage,
-    stock: list[StockRow],
+    classes: list[StockSum],
+    sums: StockSums,
     stock_value: StockValue,
     shown_micros: int,
     valuation: Valuation,
     moved_on: dict[str | None, int],
 ) -> StageTile:
-    now_us = valuation.at_us
-    ticks = [_tick(row, stage.target_s, now_us) for row in stock]
+    name, now_us = stage.stage, valuation.at_us
+    of_stage = sums.stages.get(name)
+    ticks = [
+        AgeTick(one.item, age_s(one.at_stage_since_us, now_us), one.late, one.held) for one in sums.pieces.get(name, [])
+    ]
     return StageTile(
         stage=stage,
-        items=len({row.item for row in stock}),
-        amounts=amounts(stock, valuation),
-        held_items=len({row.item for row in stock if row.state == ParcelState.HELD}),
+        items=sums.items.get(name, 0),
+        amounts=amounts(_parts(classes), valuation),
+        held_items=of_stage.held_items if of_stage else 0,
         stock_value=stock_value,
         shown_micros=shown_micros if stock_value.known else None,
-        ages=ages((row.at_stage_since_us for row in stock), now_us),
+        ages=_ages(of_stage, now_us),
         ticks=tuple(sorted(ticks, key=lambda tick: (-tick.age_s, tick.item))),
-        moved_on=moved_on.get(stage.stage or None, 0),
+        moved_on=moved_on.get(name or None, 0),
+        late=of_stage.late_items if of_stage else 0,
+        bars=tuple(sums.bars.get(name, [])),
     )
 
 
-def _tick(row: StockRow, target_s: int | None, now_us: int) -> AgeTick:
-    age = age_s(row.at_stage_since_us, now_us)
-    return AgeTick(row.item, age, bool(target_s) and age > (target_s or 0), row.state == ParcelState.HELD)
+def _ages(of_stage: StageSum | None, now_us: int) -> AgeStats:
+    if of_stage is None:
+        return AgeStats(None, None, None)
+    oldest_us = of_stage.oldest_us
+    return AgeStats(oldest_us, age_s(of_stage.median_us, now_us), age_s(oldest_us, now_us))
 
 
-def amounts(stock: Iterable[StockRow], valuation: Valuation) -> tuple[UnitQuantity, ...]:
+def amounts(parts: Iterable[Part], valuation: Valuation) -> tuple[UnitQuantity, ...]:
     """Known quantities by unit, the unit with the most stock rows first."""
-    parts: dict[str, list[tuple[int, int]]] = {}
-    for row in stock:
-        if row.qty_milli is not None:
-            product = valuation.product(row)
-            parts.setdefault(product.unit, []).append((row.qty_milli, product.decimals))
-    return tuple(_unit_sum(unit, parts[unit]) for unit in sorted(parts, key=lambda unit: (-len(parts[unit]), unit)))
+    rows: dict[str, int] = {}
+    of_unit: dict[str, list[tuple[int, int]]] = {}
+    for of_product, qty_milli, count in parts:
+        if qty_milli is not None:
+            product = valuation.product(of_product)
+            rows[product.unit] = rows.get(product.unit, 0) + count
+            of_unit.setdefault(product.unit, []).append((qty_milli, product.decimals))
+    return tuple(_unit_sum(unit, of_unit[unit]) for unit in sorted(rows, key=lambda unit: (-rows[unit], unit)))
 
 
 def _unit_sum(unit: str, parts: list[tuple[int, int]]) -> UnitQuantity:
     return UnitQuantity(unit, sum(milli for milli, _ in parts), max(decimals for _, decimals in parts))
-
-
-def summarize(stock: Iterable[StockRow], valuation: Valuation) -> StockSummary:
-    """Count the items and quantities of some stock."""
-    rows = list(stock)
-    return StockSummary(len({row.item for row in rows}), amounts(rows, valuation), _uncounted(rows))
 
 
 def _uncounted(rows: Iterable[Any]) -> int:
@@ -239,26 +256,25 @@ def _uncounted(rows: Iterable[Any]) -> int:
 def moved_on(connection: Connection, now_us: int) -> Moves:
     """The moves of the last shift. Reads that shift's rows only."""
     c = move.c
-    query = select(c.from_stage, c.from_state == ParcelState.RELEASED, c.to_stage, c.item).where(
-        and_(
-            c.at_us > now_us - RATE_SPAN_S * 1_000_000,
-            c.at_us <= now_us,
-            c.from_state.in_(LIVE),
-            ~c.restated,
-            or_(c.from_stage.is_(None), c.to_stage.is_(None), c.from_stage != c.to_stage),
+    stage = case((c.from_state == ParcelState.RELEASED, literal_column("''")), else_=c.from_stage)
+    of_shift = (
+        select(stage.label("stage"), c.to_stage, c.item)
+        .where(
+            and_(
+                c.at_us > now_us - RATE_SPAN_S * 1_000_000,
+                c.at_us <= now_us,
+                c.from_state.in_(LIVE),
+                ~c.restated,
+                or_(c.from_stage.is_(None), c.to_stage.is_(None), c.from_stage != c.to_stage),
+            )
         )
+        .subquery("of_shift")
     )
-    left: dict[str | None, set[str]] = {}
-    to: dict[tuple[str | None, str | None], set[str]] = {}
-    for row_stage, released, target, item in connection.execute(query.distinct()):
-        stage = "" if released else row_stage
-        left.setdefault(stage, set()).add(item)
-        to.setdefault((stage, target), set()).add(item)
-    return Moves(_counts(left), _counts(to))
-
-
-def _counts(items: dict[Any, set[str]]) -> dict[Any, int]:
-    return {key: len(of_key) for key, of_key in items.items()}
+    of = of_shift.c
+    items = func.count(of.item.distinct())
+    left = {row[0]: row[1] for row in connection.execute(select(of.stage, items).group_by(of.stage))}
+    to = connection.execute(select(of.stage, of.to_stage, items).group_by(of.stage, of.to_stage))
+    return Moves(left, {(row[0], row[1]): row[2] for row in to})
 
 
 def finished_since(connection: Connection, since_us: int, now_us: int, valuation: Valuation) -> StockSummary:

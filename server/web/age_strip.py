@@ -2,7 +2,7 @@
 
 Coordinates are attributes of an SVG in a box of WIDTH by HEIGHT: the content security policy allows no inline styles.
 
->>> picture = strip([AgeTick("WO-1", 90, True, False), AgeTick("WO-2", 30, False, False)], target_s=60, longest_s=90)
+>>> picture = strip([AgeTick("WO-1", 90, True, False), AgeTick("WO-2", 30, False, False)], (), target_s=60, longest_s=90)
 >>> picture.shade_x, [mark.x for mark in picture.marks]
 (120.0, [177.0, 59.0])
 """
@@ -12,12 +12,12 @@ from typing import NamedTuple
 from zlib import crc32
 
 from server.queries.stage_summary import AgeTick
+from server.queries.stock_branches import BARS
+from server.queries.stock_sums import AgeBar
 
 WIDTH = 240.0
 HEIGHT = 48.0
 TICK_HEIGHT = 9.0
-MOST_TICKS = 240  # above this number a histogram is drawn
-BARS = 40
 
 
 class StripMark(NamedTuple):
@@ -38,12 +38,15 @@ class AgeStrip(NamedTuple):
     shade_x: float | None
 
 
-def strip(ticks: Sequence[AgeTick], target_s: int | None, longest_s: int) -> AgeStrip:
-    """The strip of some ages. The box spans twice the target; without a target it spans `longest_s`, the line's maximum."""
-    span = 2 * target_s if target_s else max(longest_s, 1)
+def strip(ticks: Sequence[AgeTick], bars: Sequence[AgeBar], target_s: int | None, longest_s: int) -> AgeStrip:
+    """The strip of some ages: their bars where there are any, else a tick for each.
+
+    The box spans twice the target; without a target it spans `longest_s`, the line's maximum.
+    """
     shade = WIDTH / 2 if target_s else None
-    if len(ticks) > MOST_TICKS:
-        return AgeStrip(_bars(ticks, span), WIDTH / BARS - 1, shade)
+    if bars:
+        return AgeStrip(_bars(bars), WIDTH / BARS - 1, shade)
+    span = 2 * target_s if target_s else max(longest_s, 1)
     return AgeStrip(tuple(_mark(tick, span) for tick in ticks), 3.0, shade)
 
 
@@ -57,18 +60,15 @@ def _x(tick: AgeTick, span: int) -> float:
     return min(tick.age_s / span, 1.0) * (WIDTH - 4)
 
 
-def _bars(ticks: Sequence[AgeTick], span: int) -> tuple[StripMark, ...]:
-    counts: dict[int, list[AgeTick]] = {}
-    for tick in ticks:
-        counts.setdefault(min(int(tick.age_s / span * BARS), BARS - 1), []).append(tick)
-    most = max(map(len, counts.values()))
+def _bars(bars: Sequence[AgeBar]) -> tuple[StripMark, ...]:
+    most = max(bar.rows for bar in bars)
     return tuple(
         StripMark(
-            round(bar * WIDTH / BARS, 1),
-            round(HEIGHT - len(in_bar) / most * (HEIGHT - 2), 1),
-            round(len(in_bar) / most * (HEIGHT - 2), 1),
-            all(tick.late for tick in in_bar),
-            all(tick.held for tick in in_bar),
+            round(bar.bar * WIDTH / BARS, 1),
+            round(HEIGHT - bar.rows / most * (HEIGHT - 2), 1),
+            round(bar.rows / most * (HEIGHT - 2), 1),
+            bar.late,
+            bar.held,
         )
-        for bar, in_bar in sorted(counts.items())
+        for bar in bars
     )

@@ -2,76 +2,102 @@
 
 from datetime import timedelta
 
-from flask import Blueprint, render_template, request
+from flask import Blueprint, g, render_template, request
 from sqlalchemy import Connection, and_, func, select
 
 from server.api.health import backup_note, hub_faults, lost_by_restore, unused_patterns
-from server.api_errors import ApiError
+from server.api.past_query import asked_against, asked_past
 from server.auth.gate import readers
 from server.config import seconds_of
 from server.context import current_hub
 from server.locale_format import LocaleFormat, due_day
 from server.projection.tables import item
 from server.queries.alerts import Alert, BoardState
-from server.queries.board_state import board_state_at, board_state_now, current_alerts
+from server.queries.board_state import AlertList, board_state_at, board_state_now, current_alerts
 from server.queries.hub_alerts import of_backup, of_faults
+from server.queries.lag import lag_of
 from server.queries.order_progress import is_order
+from server.queries.past_board import past_board
+from server.queries.shared_board import BoardAnswer
 from server.queries.site import ignored_settings
 from server.queries.stage_summary import StockSummary, finished_since
-from server.query_words import query_words
+from server.queries.stock_change import stock_change
+from server.query_words import PAST_WORDS, query_words
 from server.web.age_strip import strip
-from server.web.form_entries import moment
+from server.web.board_dates import date_fields
+from server.web.stock_change import change_table
 from server.web.template_filters import read_lag, read_site, shop_locale
 
 blueprint = Blueprint("board", __name__)
+REFRESH = "X-Refresh"  # the header of a page that follows the shop (`live.js`)
 FIRST = 7  # alerts that are visible without opening the rest
-MINUTE_US = 60_000_000
-MOST = 60  # alerts on the page; the others are on the pages of their stages and orders
 
 
 @blueprint.get("/")
 @readers
-@query_words("as_of")
+@query_words(*PAST_WORDS, "against")
 def board() -> str:
-    """The board now, or as of a past time."""
+    """The board now, or as of a past time and as known at a position; `against`: what came and went since another time."""
     now_us = current_hub().clock.utc_us()
     with current_hub().store.read() as connection:
         locale = shop_locale(connection)
-        asked_us = _asked_us(locale, now_us)
-        read_lag(connection)
-        if asked_us is None:
-            shop = board_state_now(connection, locale, now_us)
-            alerts = current_alerts(connection, shop, alerts_of_hub(connection, now_us))
-        else:
-            shop, alerts = board_state_at(connection, locale, asked_us), []
-        finished = finished_on(connection, shop)
-        late, due_today = dues(connection, shop) if asked_us is None else _dues_at(shop)
+        past, against_us = asked_past(connection, now_us), asked_against(connection, now_us)
+        asked_us = past.time_us if past.is_past or against_us is not None else None
+        answer, change = None, None
+        if asked_us is not None and against_us is not None:
+            from_us, asked_us = sorted((asked_us, against_us))
+            answer = _board_at(connection, locale, asked_us, None)
+            was = board_state_at(connection, locale, from_us)
+            change = change_table(stock_change(connection, was, answer.shop), locale)
+        elif asked_us is not None:
+            answer = _board_at(connection, locale, past.at_us, past.known)
+    answer = board_now() if answer is None else answer
+    shop = answer.shop
     longest_s = max((tile.ages.max_s or 0 for tile in shop.line.tiles if not tile.stage.target_s), default=1)
+    strips = {
+        tile.stage.stage: strip(tile.ticks, tile.bars, tile.stage.target_s, longest_s) for tile in shop.line.tiles
+    }
     return render_template(
         "board.html",
         page="board",
-        now_us=now_us,
+        now_us=now_us if asked_us is not None else shop.now_us,
         asked_us=asked_us,
         line=shop.line,
-        strips={tile.stage.stage: strip(tile.ticks, tile.stage.target_s, longest_s) for tile in shop.line.tiles},
-        finished=finished,
-        late=late,
-        due_today=due_today,
-        alerts=alerts,
+        strips=strips,
+        finished=answer.finished,
+        late=answer.late,
+        due_today=answer.due_today,
+        alerts=answer.listed.alerts,
+        alert_count=answer.listed.total,
         first=FIRST,
-        most=MOST,
+        behind=answer.behind,
+        change=change,
+        dates=date_fields(locale, now_us, asked_us, None if change is None else change.from_us),
     )
 
 
-def _asked_us(locale: LocaleFormat, now_us: int) -> int | None:
-    """The past time of the query; None for now. Raises `ApiError` 400."""
-    asked_us = moment(request.args.get("as_of", ""), locale)
-    if asked_us is not None and asked_us > now_us + MINUTE_US:  # the form has no seconds
-        came = f"the time {request.args['as_of'][:40]!r}, which is in the future"
-        raise ApiError(400, came, "a past time", "Open the board without `as_of` for now.")
-    if asked_us is not None and asked_us >= now_us:
-        return None
-    return asked_us
+def board_now() -> BoardAnswer:
+    """The board of the present, which all viewers share; its lag is that of the page."""
+    hub = current_hub()
+    follows = REFRESH in request.headers
+    answer = hub.board.answer(hub.store, _compute, follows=follows)
+    g.lag = answer.lag
+    return answer
+
+
+def _compute(connection: Connection) -> BoardAnswer:
+    now_us = current_hub().clock.utc_us()
+    shop = board_state_now(connection, shop_locale(connection), now_us)
+    listed = current_alerts(connection, shop, alerts_of_hub(connection, now_us))
+    return BoardAnswer(shop, listed, finished_on(connection, shop), *dues(connection, shop), lag_of(connection, now_us))
+
+
+def _board_at(connection: Connection, locale: LocaleFormat, at_us: int | None, known: int | None) -> BoardAnswer:
+    read_lag(connection)
+    now_us = current_hub().clock.utc_us()
+    with past_board(connection, locale, known, at_us, now_us) as found:
+        finished = finished_on(found.moves, found.shop)
+        return BoardAnswer(found.shop, AlertList([], 0, grave=False), finished, *_dues_at(found.shop), g.lag)
 
 
 def alerts_of_hub(connection: Connection, now_us: int) -> list[Alert]:
@@ -106,6 +132,5 @@ def dues(connection: Connection, shop: BoardState) -> tuple[int, int]:
 def _dues_at(shop: BoardState) -> tuple[int, int]:
     """The same numbers for the orders with stock in a past snapshot."""
     today = shop_locale().today(shop.now_us)
-    due = {row.order: due_day(row.due) for row in shop.stock}
-    days = [day for day in due.values() if day is not None]
-    return sum(day < today for day in days), sum(day == today for day in days)
+    days = [(day, count) for due, count in shop.dues.items() if (day := due_day(due)) is not None]
+    return sum(count for day, count in days if day < today), sum(count for day, count in days if day == today)

@@ -8,7 +8,7 @@ from server.api_errors import ApiError
 from server.auth.gate import caller, demand_rights
 from server.context import current_hub
 from server.ledger.entries import Entry, EntryRefused, Recorded, record_accepted, record_all
-from server.locale_format import MINUTE_S, SECOND_US, LocaleFormat
+from server.locale_format import SECOND_US, LocaleFormat
 from server.projection.worker import projected_pos, recalculating
 
 POLL_S = 0.02
@@ -107,12 +107,3 @@ def moment(text: str, locale: LocaleFormat) -> int | None:
         raise ApiError(
             400, f"the time {text[:40]!r}", "a day and a time such as 2026-11-22T14:05", "Pick it from the calendar."
         ) from error
-
-
-def past_moment(text: str, locale: LocaleFormat, now_us: int) -> int | None:
-    """The past time of a query in UTC us; None for now. Raises `ApiError` 400."""
-    asked_us = moment(text, locale)
-    if asked_us is not None and asked_us > now_us + MINUTE_S * SECOND_US:  # the form has no seconds
-        came = f"the time {text[:40]!r}, which is in the future"
-        raise ApiError(400, came, "a past time", "Open the page without `as_of` for now.")
-    return None if asked_us is None or asked_us >= now_us else asked_us

@@ -1,23 +1,30 @@
 """Item page: where an item is and has been, its events as recorded, and the forms to correct them."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from flask import Blueprint, flash, redirect, render_template, request
+from sqlalchemy import Connection
 from werkzeug.wrappers import Response
 
+from server.api.past_query import Past, asked_past
 from server.api_errors import ApiError
 from server.auth.gate import needs, readers
 from server.auth.roles import Role
 from server.context import current_hub
 from server.ledger.entries import Entry
 from server.locale_format import due_day
+from server.queries.as_known_at import past_stock
 from server.queries.current_master_data import master_data
-from server.queries.current_stock import merged, run_stages, stock_of
+from server.queries.current_stock import merged, run_stages, running_stages, stock_of
 from server.queries.escape import visible_bytes
 from server.queries.findings import open_findings, shown_findings
 from server.queries.item_detail import ItemDetail, item_detail
 from server.queries.item_moves import item_stays
+from server.queries.past_items import past_item
 from server.queries.search import item_named
 from server.queries.valuation import Valuation
-from server.query_words import query_words
+from server.query_words import PAST_WORDS, query_words
 from server.urls import before_pos, item_url, segments
 from server.web.corrections import entry_of
 from server.web.display_names import DisplayNames
@@ -26,6 +33,7 @@ from server.web.form_results import written_once
 from server.web.path_picture import Words, path_picture
 from server.web.template_filters import STATES, lag, shop_locale
 from station.core.ledger.parcels import Account
+from station.core.master_data import MasterData
 
 blueprint = Blueprint("item", __name__)
 segments(blueprint)
@@ -36,24 +44,32 @@ DONE = {"put-right": "Put right", "add": "Added", "void": "Taken back", "note": 
 @blueprint.get("/items/<segment:item>", merge_slashes=False)
 @blueprint.get("/items", defaults={"item": None})
 @readers
-@query_words("code", "before")
+@query_words("code", "before", *PAST_WORDS)
 def page(item: str | None) -> str:
-    """The page of one item."""
+    """The page of one item, now or as of a past time and as known at a position."""
     item = _named(item)
-    now_us = current_hub().clock.utc_us()
     before = before_pos()
     with current_hub().store.read() as connection:
-        valuation = Valuation(master_data(connection), now_us)
-        detail = item_detail(connection, item, valuation, before, shop_locale().quantity)
-        open_rules = {found.rule for found in detail.findings if found.is_open} if detail else ()
-        stays = item_stays(connection, item) if detail else []
-        runs_at = run_stages(connection, [row.stage for row in detail.stock] if detail else ())
-        shown_of = {rule: shown_findings(open_findings(connection, item, rule)) for rule in open_rules}
+        locale = shop_locale(connection)
+        past = asked_past(connection, current_hub().clock.utc_us())
+        now_us = past.time_us
+        with _tables(connection, item, past) as (tables, shop):
+            valuation = Valuation(shop, now_us)
+            detail = item_detail(tables, item, valuation, before, locale.quantity)
+            open_rules = {found.rule for found in detail.findings if found.is_open} if detail else ()
+            stays = item_stays(tables, item) if detail else []
+            shown_of = {rule: shown_findings(open_findings(tables, item, rule)) for rule in open_rules}
+        stages = [row.stage for row in detail.stock] if detail else []
+        if past.is_past:
+            _, stock = past_stock(connection, past.known, past.at_us, past.now_us)
+            runs_at = running_stages(stock, stages)
+        else:
+            runs_at = run_stages(connection, stages)
     if detail is None:
         raise ApiError(
             404,
             f"the item {item[:80]!r}",
-            "one that was scanned, released or bound",
+            "one that was scanned, released or bound" + (" by then" if past.is_past else ""),
             f"{lag().words}: try again." if lag().events else "Scan it in the box above.",
         )
     names = DisplayNames(valuation.master_data, now_us)
@@ -64,6 +80,7 @@ def page(item: str | None) -> str:
         "item.html",
         page="item",
         now_us=now_us,
+        asked_us=now_us if past.is_past else None,
         today=shop_locale().today(now_us),
         item=item,
         detail=detail,
@@ -83,6 +100,16 @@ def page(item: str | None) -> str:
         people=names.people(),
         **names.for_templates(),
     )
+
+
+@contextmanager
+def _tables(connection: Connection, item: str, past: Past) -> Iterator[tuple[Connection, MasterData]]:
+    """The tables that hold the item as the request asks for it, and the definitions that apply to it."""
+    if not past.is_past:
+        yield connection, master_data(connection)
+        return
+    with past_item(connection, item, past.known_pos, past.at_us) as shop:
+        yield shop.scratch, shop.master_data
 
 
 @blueprint.post("/items/<segment:item>", merge_slashes=False)

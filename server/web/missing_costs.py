@@ -2,13 +2,13 @@
 
 from flask import Blueprint, Response, render_template, request
 
+from server.api.past_query import asked_past, page_past, past_words
 from server.auth.gate import readers
 from server.context import current_hub
-from server.queries.current_master_data import master_data
-from server.queries.current_stock import stock_now
+from server.queries.as_known_at import past_stock
 from server.queries.missing_costs import MissingCost, missing_costs
 from server.queries.valuation import Valuation
-from server.query_words import query_words
+from server.query_words import PAST_WORDS, query_words
 from server.web.display_names import DisplayNames
 from server.web.listing import Listing, csv_file, page_number
 from server.web.template_filters import read_lag
@@ -21,12 +21,12 @@ PATH = "/without-cost"
 
 @blueprint.get(PATH)
 @readers
-@query_words("stage", "page")
+@query_words("stage", "page", *PAST_WORDS)
 def page() -> str:
     """The items in process without a full value, of one stage or of all, 100 on a page."""
     stage, number = request.args.get("stage", ""), page_number()
     missing, valuation = _missing(stage)
-    listing = Listing(number, len(missing), {"stage": stage} if stage else {}, PATH)
+    listing = Listing(number, len(missing), ({"stage": stage} if stage else {}) | past_words(), PATH)
     lacks: dict[str, set[str]] = {}
     for one in missing:
         for cost in one.lacks:
@@ -36,6 +36,7 @@ def page() -> str:
         "missing_costs.html",
         page="board",
         now_us=valuation.at_us,
+        asked_us=valuation.at_us if page_past() else None,
         stage=stage,
         missing=missing[listing.start : listing.last],
         items=len({one.row.item for one in missing}),
@@ -49,7 +50,7 @@ def page() -> str:
 
 @blueprint.get(f"{PATH}.csv")
 @readers
-@query_words("stage")
+@query_words("stage", *PAST_WORDS)
 def file() -> Response:
     """The same list as a CSV file: all of it."""
     missing, valuation = _missing(request.args.get("stage", ""))
@@ -60,9 +61,9 @@ def _missing(stage: str) -> tuple[list[MissingCost], Valuation]:
     now_us = current_hub().clock.utc_us()
     with current_hub().store.read() as connection:
         read_lag(connection)
-        valuation = Valuation(master_data(connection), now_us)
-        stock = [row for row in stock_now(connection) if not stage or row.stage == stage]
-    return missing_costs(stock, valuation), valuation
+        past = asked_past(connection, now_us)
+        valuation, stock = past_stock(connection, past.known, past.at_us, now_us)
+    return missing_costs((row for row in stock if not stage or row.stage == stage), valuation), valuation
 
 
 def _row(one: MissingCost, valuation: Valuation) -> list[str | int | None]:

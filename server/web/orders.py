@@ -1,12 +1,16 @@
 """Orders page: one page of the orders that a filter matches, late ones first, and the list as a CSV file."""
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 from flask import Blueprint, Response, render_template, request
+from sqlalchemy import Connection
 
+from server.api.past_query import Past, asked_past, past_words
 from server.api_errors import ApiError
 from server.auth.gate import readers
 from server.context import current_hub
+from server.queries.as_known_at import shop_known_at
 from server.queries.current_master_data import master_data
 from server.queries.order_list import (
     AT_ONCE,
@@ -23,12 +27,14 @@ from server.queries.order_list import (
     progress_of,
 )
 from server.queries.order_progress import STATUSES, OrderProgress
+from server.queries.past_items import load_orders
 from server.queries.valuation import Valuation
-from server.query_words import query_words
+from server.query_words import PAST_WORDS, query_words
 from server.web.display_names import DisplayNames
 from server.web.listing import MOST_TEXT, Listing, csv_file, page_number
 from server.web.template_filters import STATES, read_lag, shop_locale
 from station.core.ledger.parcels import LIVE
+from station.core.master_data import MasterData
 from station.core.quantity import decimal_text
 
 blueprint = Blueprint("orders", __name__)
@@ -41,24 +47,28 @@ COLUMNS = (
 
 @blueprint.get("/orders")
 @readers
-@query_words("status", *FILTERS, "sort", "page")
+@query_words("status", *FILTERS, "sort", "page", *PAST_WORDS)
 def page() -> str:
     """One page of the orders of one status that match the filter."""
     wanted, sort, number = filter_of(request.args), sort_of(), page_number()
-    now_us = current_hub().clock.utc_us()
-    today = shop_locale().today(now_us)
     with current_hub().store.read() as connection:
+        locale = shop_locale(connection)
+        past = asked_past(connection, current_hub().clock.utc_us())
+        now_us = past.time_us
+        today = locale.today(now_us)
         read_lag(connection)
-        valuation = Valuation(master_data(connection), now_us)
-        listed = order_page(connection, valuation, wanted, sort, (number - 1) * Listing._field_defaults["size"])
-        dues = due_counts(connection, valuation, wanted, today) if wanted.status == "open" else DueCounts(0, 0)
-        of_status = matching(connection, valuation, OrderFilter(wanted.status))
-    listing = Listing(number, listed.total, query_of(wanted, sort), "/orders")
+        with _tables(connection, past, wanted) as (tables, shop):
+            valuation = Valuation(shop, now_us)
+            listed = order_page(tables, valuation, wanted, sort, (number - 1) * Listing._field_defaults["size"])
+            dues = due_counts(tables, valuation, wanted, today) if wanted.status == "open" else DueCounts(0, 0)
+            of_status = matching(tables, valuation, OrderFilter(wanted.status))
+    listing = Listing(number, listed.total, query_of(wanted, sort) | past_words(), "/orders")
     names = DisplayNames(valuation.master_data, now_us)
     return render_template(
         "orders.html",
         page="orders",
         now_us=now_us,
+        asked_us=now_us if past.is_past else None,
         today=today,
         wanted=wanted,
         sort=sort,
@@ -77,13 +87,19 @@ def page() -> str:
 
 @blueprint.get("/orders.csv")
 @readers
-@query_words("status", *FILTERS, "sort")
+@query_words("status", *FILTERS, "sort", *PAST_WORDS)
 def file() -> Response:
     """All orders that the filter matches, in the order of the page."""
     wanted, sort = filter_of(request.args), sort_of()
     now_us = current_hub().clock.utc_us()
     store = current_hub().store
     with store.read() as connection:
+        past = asked_past(connection, now_us)
+        if past.is_past:
+            with _tables(connection, past, wanted) as (tables, shop):
+                valuation = Valuation(shop, past.time_us)
+                orders = progress_of(tables, valuation, names_of(tables, valuation, wanted, sort))
+            return csv_file(f"orders-{wanted.status}", COLUMNS, [_row(order) for order in orders])
         valuation = Valuation(master_data(connection), now_us)
         names = names_of(connection, valuation, wanted, sort)
 
@@ -95,6 +111,17 @@ def file() -> Response:
             yield from map(_row, group)
 
     return csv_file(f"orders-{wanted.status}", COLUMNS, rows())
+
+
+@contextmanager
+def _tables(connection: Connection, past: Past, wanted: OrderFilter) -> Iterator[tuple[Connection, MasterData]]:
+    """The tables that hold the orders as the request asks for them, and the definitions that apply to them."""
+    if not past.is_past:
+        yield connection, master_data(connection)
+        return
+    with shop_known_at(connection, past.known_pos, past.at_us) as shop:
+        load_orders(connection, shop, past.at_us, with_prints=bool(wanted.printed))
+        yield shop.scratch, shop.master_data
 
 
 def filter_of(words: Mapping[str, str]) -> OrderFilter:

@@ -5,21 +5,23 @@ from urllib.parse import urlencode
 from flask import Blueprint, Response, render_template, request
 from sqlalchemy import Connection
 
+from server.api.past_query import Past, asked_past, keep_past, past_words
 from server.api_errors import ApiError
 from server.auth.gate import readers
 from server.context import current_hub
 from server.locale_format import due_day
-from server.queries.board_state import board_state_now
+from server.queries.as_known_at import past_stock
 from server.queries.call_alerts import by_reason
-from server.queries.calls import Call, calls_until
-from server.queries.current_master_data import master_data
-from server.queries.current_stock import StockRow, run_stages, stock_now
-from server.queries.order_family import without_members
+from server.queries.calls import Call
+from server.queries.current_stock import StockRow, run_stages, running_stages
+from server.queries.past_board import past_board
+from server.queries.past_items import past_calls
 from server.queries.stage_queue import StageQueue, stage_queue
 from server.queries.valuation import Valuation
-from server.query_words import query_words
+from server.query_words import PAST_WORDS, query_words
 from server.urls import segments, stage_url
 from server.web.age_strip import strip
+from server.web.board import board_now
 from server.web.display_names import DisplayNames
 from server.web.listing import Listing, csv_file, page_number
 from server.web.template_filters import STATES, shop_locale
@@ -37,7 +39,7 @@ COLUMNS = (
 
 @blueprint.get("/stage.csv")
 @readers
-@query_words("stage", "list")
+@query_words("stage", "list", *PAST_WORDS)
 def file() -> Response:
     """One of the lists of a stage as a CSV file: all of it, in the order of the page. Raises `ApiError` 404 as the page."""
     stage, name = request.args.get("stage", ""), request.args.get("list", "run_next")
@@ -47,16 +49,17 @@ def file() -> Response:
         )
     now_us = current_hub().clock.utc_us()
     with current_hub().store.read() as connection:
-        valuation = Valuation(master_data(connection), now_us)
-        lists = stage_queue(without_members(connection, stock_now(connection), valuation), stage, valuation)
-        calls = _calls(connection, stage, now_us)
-    _demand_stage(stage, valuation.master_data.stage(stage, now_us), lists, calls)
+        past = asked_past(connection, now_us)
+        valuation, stock = past_stock(connection, past.known, past.at_us, now_us)
+        lists = stage_queue(stock, stage, valuation)
+        calls = _calls(connection, stage, past)
+    _demand_stage(stage, valuation.master_data.stage(stage, valuation.at_us), lists, calls)
     rows = getattr(lists, name)
     return csv_file(f"stage-{name}", COLUMNS, [_row(row, valuation) for row in rows])
 
 
-def _calls(connection: Connection, stage: str, now_us: int) -> list[Call]:
-    return [call for call in calls_until(connection, now_us) if call.call.place == ("stage", stage)]
+def _calls(connection: Connection, stage: str, past: Past) -> list[Call]:
+    return [call for call in past_calls(connection, past.known, past.time_us) if call.call.place == ("stage", stage)]
 
 
 def _demand_stage(stage: str, definition: Stage | None, lists: StageQueue, calls: list[Call]) -> None:
@@ -77,6 +80,7 @@ def _row(row: StockRow, valuation: Valuation) -> list[str | int | None]:
 def _listing(stage: str, name: str, rows: tuple[StockRow, ...]) -> Listing:
     """The page of one list; the pages of the other lists stay as they are."""
     others = {other: request.args[other] for other in StageQueue._fields if other != name and other in request.args}
+    others |= past_words()
     path = stage_url(stage)
     if "?" in path:
         path, others = "/stages", {"stage": stage, **others}
@@ -84,23 +88,31 @@ def _listing(stage: str, name: str, rows: tuple[StockRow, ...]) -> Listing:
 
 
 def _address(stage: str, ending: str, name: str) -> str:
-    return f"/stage{ending}?{urlencode({'stage': stage, 'list': name})}"
+    return keep_past(f"/stage{ending}?{urlencode({'stage': stage, 'list': name})}")
 
 
 @blueprint.get("/stages/<segment:stage>", merge_slashes=False)
 @blueprint.get("/stages", defaults={"stage": None})
 @readers
-@query_words("stage", *StageQueue._fields)
+@query_words("stage", *StageQueue._fields, *PAST_WORDS)
 def page(stage: str | None) -> str:
-    """The page of one stage."""
+    """The page of one stage, now or as of a past time and as known at a position."""
     stage = request.args.get("stage", "") if stage is None else stage
-    now_us = current_hub().clock.utc_us()
+    shop = board_now().shop
+    now_us = shop.now_us
     with current_hub().store.read() as connection:
-        shop = board_state_now(connection, shop_locale(), now_us)
-        calls = _calls(connection, stage, now_us)
-        runs_at = run_stages(connection, [stage])
+        past = asked_past(connection, now_us)
+        if past.is_past:
+            now_us = past.time_us
+            with past_board(connection, shop_locale(connection), past.known, past.at_us, now_us) as found:
+                shop, stock = found.shop, found.stock()
+            runs_at = running_stages(stock, [stage])
+        else:
+            stock = past_stock(connection, None, None, now_us)[1]
+            runs_at = run_stages(connection, [stage])
+        calls = _calls(connection, stage, past)
     names = DisplayNames(shop.valuation.master_data, now_us)
-    lists = stage_queue(shop.stock, stage, shop.valuation)
+    lists = stage_queue(stock, stage, shop.valuation)
     listings = {name: _listing(stage, name, rows) for name, rows in lists._asdict().items()}
     definition = shop.valuation.master_data.stage(stage, now_us)
     _demand_stage(stage, definition, lists, calls)
@@ -110,12 +122,13 @@ def page(stage: str | None) -> str:
         "stage.html",
         page="board",
         now_us=now_us,
+        asked_us=now_us if past.is_past else None,
         today=shop_locale().today(now_us),
         name=names.stage(stage),
         stage=definition or Stage(stage),
         definition=definition,
         tile=tile,
-        strip=strip(tile.ticks, tile.stage.target_s, longest_s)._replace(width=1.2) if tile else None,
+        strip=strip(tile.ticks, tile.bars, tile.stage.target_s, longest_s)._replace(width=1.2) if tile else None,
         lists=lists,
         open_calls=by_reason(call for call in calls if call.is_open),
         calls=calls[: -MOST_CALLS - 1 : -1],

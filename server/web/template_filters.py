@@ -5,10 +5,13 @@ from typing import Any, cast
 from urllib.parse import quote
 
 from flask import Blueprint, g
+from jinja2 import pass_context
+from jinja2.runtime import Context
 from markupsafe import Markup, escape
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
+from server.api.past_query import keep_past, page_past, past_words, present_address
 from server.auth.gate import visitor
 from server.context import current_hub
 from server.locale_format import LocaleFormat, ago, duration, locale_of
@@ -16,6 +19,7 @@ from server.queries.alerts import RunningTime, Word
 from server.queries.escape import isolated, short, visible
 from server.queries.item_events import TagPresence
 from server.queries.lag import Lag, lag_of
+from server.queries.long_work_words import sentences
 from server.queries.site import site_definitions
 from server.urls import item_url, stage_url
 from server.web.form_results import form_key
@@ -99,8 +103,24 @@ def code(text: str | None, *, whole: bool = False) -> Markup:
 
 
 def link(text: str) -> Markup:
-    """An item's code as a link to its page."""
-    return Markup('<a href="{}">{}</a>').format(item_url(text), code(text))
+    """An item's code as a link to its page, of the same past time as this page."""
+    return Markup('<a href="{}">{}</a>').format(item_href(text), code(text))
+
+
+def item_href(text: str) -> str:
+    """The address of an item's page, of the same past time as this page."""
+    return keep_past(item_url(text))
+
+
+@pass_context  # else Jinja would compute it for a constant address once, when it compiles the template
+def _kept(_context: Context, address: str) -> str:
+    """An address with the past time of this page."""
+    return keep_past(address)
+
+
+def stage_href(stage: str) -> str:
+    """The address of a stage's page, of the same past time as this page."""
+    return keep_past(stage_url(stage))
 
 
 def when(at_us: int | None, now_us: int, *, approx: bool = False) -> Markup:
@@ -173,7 +193,7 @@ def _word(word: Word) -> Markup:
         return link(word.text)
     if word.kind == "changes":
         return Markup('<a href="/changes">{}</a>').format(word.text)
-    href = stage_url(word.id) if word.kind == "stage" else f"/stations#{quote(word.id, safe='')}"
+    href = stage_href(word.id) if word.kind == "stage" else f"/stations#{quote(word.id, safe='')}"
     return Markup('<a href="{}">{}</a>').format(href, shown(word.text)) if word.id else escape(shown(word.text))
 
 
@@ -189,6 +209,16 @@ def reader_name(reader: str) -> str:
     ('Saw scanner', 'usb-05e0-1200-SN77')
     """
     return reader.removeprefix("replay-").rpartition("/")[2] if reader.startswith("replay-") else reader
+
+
+def long_work() -> list[str]:
+    """The sentences about long work of this hub; none where the database cannot be read, whose error is on the page."""
+    hub = current_hub()
+    try:
+        with hub.store.read() as connection:
+            return sentences(hub.store, connection)
+    except DBAPIError:
+        return []
 
 
 def lag() -> Lag:
@@ -239,6 +269,7 @@ def words() -> dict[str, Any]:
         "FIELD_WORDS": FIELD_WORDS,
         "presence": presence,
         "lag": lag,
+        "long_work": long_work,
         "whole_money": whole_money,
         "counted_now": counted_now,
     }
@@ -253,14 +284,18 @@ for _filter in (
     reader_name,
     running,
     sentence,
-    item_url,
-    stage_url,
     duration,
     isolated,
 ):
     blueprint.add_app_template_filter(_filter)
+blueprint.add_app_template_filter(_kept, "keep_past")
+blueprint.add_app_template_filter(item_href, "item_url")
+blueprint.add_app_template_filter(stage_href, "stage_url")
 blueprint.add_app_template_filter(shown, "visible")
 blueprint.add_app_template_filter(shown_code)
 blueprint.add_app_template_filter(shortened, "short")
+blueprint.add_app_template_global(page_past)
+blueprint.add_app_template_global(past_words)
+blueprint.add_app_template_global(present_address)
 blueprint.add_app_template_global(plural)
 blueprint.add_app_template_global(form_key)

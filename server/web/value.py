@@ -6,15 +6,15 @@ from urllib.parse import urlencode
 
 from flask import Blueprint, Response, render_template, request
 
+from server.api.past_query import asked_past, page_past, past_words
 from server.api_errors import ApiError
 from server.auth.gate import readers
 from server.context import current_hub
 from server.queries.as_known_at import past_stock
 from server.queries.valuation import Valuation
 from server.queries.value_slices import ValueBy, ValueRow, ValueSlices, chosen, leaves, ranked, value_slices
-from server.query_words import query_words
+from server.query_words import PAST_WORDS, query_words
 from server.web.display_names import DisplayNames
-from server.web.form_entries import past_moment
 from server.web.listing import Listing, csv_file, page_number
 from server.web.template_filters import read_lag, shop_locale
 from station.core.quantity import decimal_text
@@ -35,17 +35,16 @@ _WORK = {"labour": "Labour", "overhead": "Overhead", "outside": "Outside work"}
 
 
 class Asked(NamedTuple):
-    """The question: rows, columns, the keys that select, and the past time (UTC us; None: now)."""
+    """The question: rows, columns, and the keys that select."""
 
     by: ValueBy
     across: ValueBy
     wanted: dict[ValueBy, str]
-    at_us: int | None
 
 
 @blueprint.get(PATH)
 @readers
-@query_words("by", "across", "as_of", "page", *ValueBy)
+@query_words("by", "across", "page", *ValueBy, *PAST_WORDS)
 def page() -> str:
     """The value by one attribute, crossed with another one; 100 rows on a page."""
     asked, number, now_us = _asked(), page_number(), current_hub().clock.utc_us()
@@ -58,7 +57,7 @@ def page() -> str:
         "value.html",
         page="value",
         now_us=now_us,
-        asked_us=asked.at_us,
+        asked_us=None if page_past() is None else valuation.at_us,
         question=asked,
         words=WORDS,
         across_words={by: WORDS[by] for by in ACROSS},
@@ -81,7 +80,7 @@ def page() -> str:
 
 @blueprint.get(f"{PATH}.csv")
 @readers
-@query_words("by", "across", "as_of", *ValueBy)
+@query_words("by", "across", *ValueBy, *PAST_WORDS)
 def file() -> Response:
     """The same table as a CSV file: all of it, in the order of the page. Amounts are decimal, in the site's currency."""
     asked, now_us = _asked(), current_hub().clock.utc_us()
@@ -108,10 +107,9 @@ def file() -> Response:
 def _asked() -> Asked:
     """The question of the query. Raises `ApiError` 400."""
     wanted = {by: request.args[by] for by in ValueBy if by in request.args}
-    at_us = past_moment(request.args.get("as_of", ""), shop_locale(), current_hub().clock.utc_us())
     by = _by("by", ValueBy.STAGE)
     across = _by("across", ValueBy.STAGE if by == ValueBy.COMPONENT else ValueBy.COMPONENT)
-    return Asked(by, across, wanted, at_us)
+    return Asked(by, across, wanted)
 
 
 def _by(word: str, default: ValueBy) -> ValueBy:
@@ -127,13 +125,14 @@ def _by(word: str, default: ValueBy) -> ValueBy:
 def _query(asked: Asked) -> dict[str, str]:
     words: dict[str, str] = {"by": asked.by, "across": asked.across}
     words |= {by.value: key for by, key in asked.wanted.items()}
-    return words | ({"as_of": request.args["as_of"]} if asked.at_us is not None else {})
+    return words | past_words()
 
 
 def _sliced(asked: Asked, now_us: int) -> tuple[ValueSlices, Valuation]:
     with current_hub().store.read() as connection:
         read_lag(connection)
-        valuation, stock = past_stock(connection, None, asked.at_us, now_us)
+        past = asked_past(connection, now_us)
+        valuation, stock = past_stock(connection, past.known, past.at_us, now_us)
     found = chosen(leaves(stock, valuation), asked.wanted, valuation.at_us)
     return value_slices(found, asked.by, asked.across, valuation, shop_locale().small_micros), valuation
 

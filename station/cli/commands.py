@@ -120,8 +120,14 @@ def doctor(config_path: Path) -> None:
 @journal_option
 def verify(config_path: Path, journal: str | None) -> None:
     """Verify the journal's whole hash chain. Exits with 1 where it is broken."""
+    from station.system.progress import Interrupted, terminal_progress
+
     reader = _journal(config_path, journal)
-    breaks = reader.verify()
+    try:
+        with terminal_progress("Verify", "It reads alone; the rest is not verified. Repeat the command.") as line:
+            breaks = reader.verify(line.show("Verify", "event"))
+    except Interrupted as error:
+        fail(error, 1)
     for chain_break in breaks:
         click.echo(f"seq {chain_break.seq}: {chain_break.sentence}")
     if breaks:

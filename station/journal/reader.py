@@ -15,6 +15,7 @@ from station.journal.records import ChainBreak, HubMark, JournalDenied, JournalE
 from station.journal.schema import UNREADABLE, connect_reading, refuse_newer
 from station.journal.verify_chain import MOST_BREAKS, walk
 from station.system.access import DO, EXPECTED, denied
+from station.system.progress import Advance, unheard
 
 MOST_EVENTS = 500
 MOST_BYTES = 1024 * 1024
@@ -103,14 +104,19 @@ class JournalReader(JournalQueries):
 
         return self.run_query(query)
 
-    def verify(self) -> list[ChainBreak]:
-        """Verify the whole chain from the prune point, in many short reads; returns the breaks, none when it holds."""
+    def verify(self, advance: Advance = unheard) -> list[ChainBreak]:
+        """Verify the whole chain from the prune point, in many short reads; returns the breaks, none when it holds.
+
+        `advance` counts the events.
+        """
         log_id, last = self.log_id, self.run_query(metadata.prune_point)
         breaks: list[ChainBreak] = []
+        first, end = last.seq, self.tip.seq
         try:
             for events in self._slices(log_id, last.seq):
                 slice_breaks, last = walk(events, last)
                 breaks += slice_breaks
+                advance(last.seq - first, max(end, last.seq) - first)
                 if len(breaks) >= MOST_BREAKS:
                     break
         except (JournalDenied, LogChanged):

@@ -14,6 +14,7 @@ from sqlite_utils import Database
 from sqlite_utils.migrations import Migrations
 
 from station.journal.records import JournalError
+from station.system.progress import Show, unseen
 
 PAGE_BYTES = 4096
 INSERT = "INSERT INTO event (seq, bytes, prev, hash) VALUES (?, ?, ?, ?)"
@@ -79,10 +80,14 @@ UNREADABLE = (sqlite3.Error, ValueError, TypeError)
 migrations = Migrations("journal")
 
 
-def bring_up_to_date(db: Database) -> None:
-    """Apply the missing migrations. Raises `JournalError` for a file of later software."""
+def bring_up_to_date(db: Database, show: Show = unseen) -> None:
+    """Apply the missing migrations, each in a transaction of its own. Raises `JournalError` for a file of later software."""
     refuse_newer(db.conn)
-    migrations.apply(db)
+    pending = [step.name for step in migrations.pending(db)]
+    advance = show("Migration of the journal", "step") if pending else unseen("", "")
+    for done, following in enumerate([*pending[1:], None], 1):
+        migrations.apply(db, stop_before=following)
+        advance(done, len(pending))
 
 
 def refuse_newer_file(path: Path) -> None:

@@ -35,6 +35,7 @@ from station.journal.schema import (
 from station.journal.verify_chain import walk
 from station.journal.wal import believed_frames, commits_behind, read_wal, wal_of
 from station.system.files import flush_folder
+from station.system.progress import Advance, Show, unseen
 
 SLICE = 1_000
 Opened = TypeVar("Opened")
@@ -60,8 +61,11 @@ def open_locked(
     origin: LogOrigin,
     most_ballast_bytes: int,
     make: Callable[[JournalLock, Database, tuple[str, ...]], Opened],
+    show: Show = unseen,
 ) -> Opened:
     """Lock the journal at `path`, open it with its ballast laid, and return the result of `make`.
+
+    `show` gets the progress of the check of the chain, of a migration and of a salvage.
 
     The lock is released if anything fails. Raises as `Journal.open`.
     """
@@ -84,7 +88,7 @@ def open_locked(
         raise JournalError(msg) from error
     try:
         lock.write(None)
-        db, news = open_with_ballast(path, origin, lock.named_log())
+        db, news = open_with_ballast(path, origin, lock.named_log(), show)
         disk_space.lay_ballast(path, most_ballast_bytes)
         return make(lock, db, news)
     except (OSError, sqlite3.Error) as error:
@@ -115,7 +119,9 @@ def glance(journal: Path, *, main_file_only: bool) -> JournalGlance:
         return JournalGlance()
 
 
-def open_database(journal: Path, origin: LogOrigin, named_log: bytes | None) -> tuple[Database, tuple[str, ...]]:
+def open_database(
+    journal: Path, origin: LogOrigin, named_log: bytes | None, show: Show = unseen
+) -> tuple[Database, tuple[str, ...]]:
     """The writing connection to a checked journal, and what was done, in sentences.
 
     1. Finish a change to a new log that a stop interrupted.
@@ -135,11 +141,11 @@ def open_database(journal: Path, origin: LogOrigin, named_log: bytes | None) -> 
         finish(journal)
         news.append("A new journal was begun.")
     try:
-        db = _start(journal, news)
+        db = _start(journal, news, show)
     except DamagedJournal as damage:
-        news.append(replace_damaged(journal, origin, named_log, str(damage)))
+        news.append(replace_damaged(journal, origin, named_log, str(damage), show))
         try:
-            db = _start(journal, news)
+            db = _start(journal, news, show)
         except DamagedJournal as error:
             msg = f"The journal {journal}, just made anew, is damaged too: {error} Replace the card."
             raise JournalLost(msg) from error
@@ -147,20 +153,22 @@ def open_database(journal: Path, origin: LogOrigin, named_log: bytes | None) -> 
         news.append(follow(db, journal, origin, "hardware", _durable_thru(db.conn)))
         db.close()
         finish(journal)
-        db = _start(journal, news)
+        db = _start(journal, news, show)
     verify_marker.clear_marker(journal)
     return db, tuple(news)
 
 
-def open_with_ballast(journal: Path, origin: LogOrigin, named_log: bytes | None) -> tuple[Database, tuple[str, ...]]:
+def open_with_ballast(
+    journal: Path, origin: LogOrigin, named_log: bytes | None, show: Show = unseen
+) -> tuple[Database, tuple[str, ...]]:
     """As `open_database`. On a full disk the ballast is freed, because only a running station can prune."""
     try:
-        return open_database(journal, origin, named_log)
+        return open_database(journal, origin, named_log, show)
     except (OSError, sqlite3.Error, JournalFull) as error:
         without_room = isinstance(error, JournalFull) or disk_space.lacks_room(error, journal)
         if not without_room or not disk_space.free_ballast(journal):
             raise
-    return open_database(journal, origin, named_log)
+    return open_database(journal, origin, named_log, show)
 
 
 def full(journal: Path, why: object) -> JournalFull:
@@ -168,7 +176,7 @@ def full(journal: Path, why: object) -> JournalFull:
     return JournalFull(f"The disk under {journal} is full: {why}. Free some space; the station then goes on by itself.")
 
 
-def _start(journal: Path, news: list[str]) -> Database:
+def _start(journal: Path, news: list[str], show: Show) -> Database:
     """Check, set up and checkpoint the database, and verify its chain; returns the connection.
 
     Raises `DamagedJournal`, or `JournalError` where the files are sound and another cause prevents it.
@@ -185,10 +193,10 @@ def _start(journal: Path, news: list[str]) -> Database:
         # pages, and the last writer to close a database folds the log in, even one of another database.
         with closing(connect_reading(journal)) as reading:
             cut_off = _event_behind_the_end(reading, journal, before)
-            _check_content(reading, whole_chain=verify_marker.is_marked(journal))
+            _check_content(reading, show, whole_chain=verify_marker.is_marked(journal))
         db = connect(journal)
         try:
-            _prepare(db, journal, cut_off, news)
+            _prepare(db, journal, cut_off, news, show)
         except BaseException:
             close_unfolded(db, journal)
             raise
@@ -229,7 +237,7 @@ def _compare(connection: sqlite3.Connection, log_id: bytes, promised: Tip) -> No
     if metadata.log_id(connection) != log_id or metadata.tip(connection) != promised:
         msg = f"The journal does not end with event {promised.seq}, the last that was answered."
         raise DamagedJournal(msg)
-    if breaks := _breaks(connection, metadata.verified(connection)):
+    if breaks := _breaks(connection, metadata.verified(connection), unseen):
         raise DamagedJournal(breaks[0].sentence)
 
 
@@ -250,7 +258,7 @@ def _classify(error: Exception, journal: Path) -> Exception:
     return DamagedJournal(f"The database cannot be read: {error}.")
 
 
-def _check_content(connection: sqlite3.Connection, *, whole_chain: bool) -> None:
+def _check_content(connection: sqlite3.Connection, show: Show, *, whole_chain: bool) -> None:
     """SQLite's quick_check, then the chain from the last verified point or all of it. Raises `DamagedJournal`."""
     (answer,) = connection.execute("PRAGMA quick_check(1)").fetchone()
     if answer != "ok":
@@ -261,29 +269,31 @@ def _check_content(connection: sqlite3.Connection, *, whole_chain: bool) -> None
         raise DamagedJournal(msg)
     first = metadata.prune_point(connection)
     start = first if whole_chain else metadata.verified(connection)
-    breaks = _breaks(connection, start)
+    breaks = _breaks(connection, start, show)
     if breaks and start != first:  # the verified point itself may be damaged
-        breaks = _breaks(connection, first)
+        breaks = _breaks(connection, first, show)
     if breaks:
         raise DamagedJournal(breaks[0].sentence)
 
 
-def _breaks(connection: sqlite3.Connection, last: Tip) -> list[ChainBreak]:
+def _breaks(connection: sqlite3.Connection, last: Tip, show: Show) -> list[ChainBreak]:
+    advance, first, end = show("Check of the journal", "event"), last.seq, metadata.tip(connection).seq
     while events := read_events(connection, last.seq, SLICE, 2**30):
         breaks, last = walk(events, last)
         if breaks:
             return breaks
+        advance(last.seq - first, end - first)
     return []
 
 
-def _prepare(db: Database, journal: Path, cut_off: StoredEvent | None, news: list[str]) -> None:
+def _prepare(db: Database, journal: Path, cut_off: StoredEvent | None, news: list[str], show: Show) -> None:
     """Checkpoint, migrate, and record on the medium that from now on a write-ahead log belongs to this database.
 
     `cut_off`: an event whose commit was interrupted; it is committed again.
     """
     _checkpoint(db, journal)
     check_pragmas(db.conn)
-    bring_up_to_date(db)
+    bring_up_to_date(db, show)
     if cut_off is not None:
         db.conn.execute(INSERT, cut_off)
         news.append(f"Event {cut_off.seq}, cut off in its commit, was read back whole.")
@@ -331,7 +341,7 @@ def _checkpoint(db: Database, journal: Path) -> None:
         raise JournalError(msg)
 
 
-def replace_damaged(journal: Path, origin: LogOrigin, named_log: bytes | None, damage: str) -> str:
+def replace_damaged(journal: Path, origin: LogOrigin, named_log: bytes | None, damage: str, show: Show = unseen) -> str:
     """Move the files to quarantine, and begin a new log with the events that can be read. Returns a sentence about it."""
     files = [path for path in (journal, wal_of(journal)) if path.exists()]
     fields = glance(journal, main_file_only=False) if journal.exists() else JournalGlance()
@@ -348,11 +358,18 @@ def replace_damaged(journal: Path, origin: LogOrigin, named_log: bytes | None, d
     last = old[-1] if old else None
     before = PreviousLog(log_id, last.seq if last else 1, last.hash if last else UNKNOWN_HASH, f"damaged: {damage}")
     template = origin.event("salvage")
-    salvaged = (salvage_event(event, log_id.hex(), template) for event in old)
+    salvaged = (salvage_event(event, log_id.hex(), template) for event in _counted(old, show("Salvage", "event")))
     make_next(journal, origin, before, salvaged, QUARANTINE, carried_after=fields.durable_thru)
     aside = finish(journal)
     readable = sum(event.encoded is not None for event in old)
     return f"{damage} The files are in {aside}; {readable} of {len(old)} events were read back into a new log."
+
+
+def _counted(events: list[SalvagedEvent], advance: Advance) -> Iterator[SalvagedEvent]:
+    for number, event in enumerate(events, 1):
+        yield event
+        if number % SLICE == 0:
+            advance(number, len(events))
 
 
 def follow(

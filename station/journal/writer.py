@@ -21,6 +21,7 @@ from station.journal.schema import INSERT, UNREADABLE, close_unfolded
 from station.journal.wal import cut_refused, wal_of
 from station.journal.write_budget import WriteBudget
 from station.system.files import flush_folder
+from station.system.progress import Show, unseen
 
 IDLE_S = 1.0
 MOST_WAL = 4 * MIB
@@ -64,17 +65,21 @@ class Journal(JournalQueries, AbstractContextManager["Journal"]):
         now_ns: Callable[[], int],
         hardware_id: str | None = None,
         most_ballast_bytes: int = disk_space.MOST_BALLAST,
+        show: Show = unseen,
     ) -> Self:
         """Open the journal at `path`, or begin one; `news` reports in sentences what was done.
 
-        `boot` is the kernel's boot_id, `now_ns` CLOCK_BOOTTIME, `most_ballast_bytes` the ballast on a large file system.
+        `boot` is the kernel's boot_id, `now_ns` CLOCK_BOOTTIME, `most_ballast_bytes` the ballast on a large file system,
+        `show` gets the progress of what takes long.
         Raises `JournalLocked` where another daemon writes it, `JournalFull` where the disk has no room for that (try again
         later), `JournalLost` where the medium failed, `JournalError` where another fault must be corrected first.
         """
         path = Path(path).resolve()  # SQLite keeps the write-ahead log beside the real file
         origin = LogOrigin(station, sw, boot, hardware_id, now_ns)
         most = most_ballast_bytes
-        return startup.open_locked(path, origin, most, lambda lock, db, news: cls(path, origin, lock, db, news, most))
+        return startup.open_locked(
+            path, origin, most, lambda lock, db, news: cls(path, origin, lock, db, news, most), show
+        )
 
     @property
     def tip(self) -> Tip:

@@ -57,6 +57,7 @@ class SimulatedStation:
     waiting: list[bytes] = field(default_factory=list)  # events that no request contains yet
     in_flight: int = 0
     recorded_s: list[float] = field(default_factory=list)  # when the events above `accepted_thru` were recorded
+    history_s: list[float] = field(default_factory=list)  # when each scan was recorded
     accepted_thru: int = 0
     due: deque[str] = field(default_factory=deque)  # requests beside the events: "heartbeat", "items"
     news: bool = False
@@ -87,6 +88,7 @@ class SimulatedStation:
         )  # fmt: skip
         self.waiting.append(encode(event))
         self.recorded_s.append(time.monotonic())
+        self.history_s.append(self.recorded_s[-1])
 
     def record_anchor(self, session: SessionAnswer) -> None:
         """Record the hub's time of a session."""

@@ -28,11 +28,16 @@ def hub(path: Path) -> tuple[Store, ShopWriter]:
     return store, shop_writer
 
 
-def orders_through(shop_writer: ShopWriter, first: int, orders: int, *, days_ago: float) -> None:
-    """Release orders and scan each in and out at every stage; they end finished. Nothing is sent yet."""
+def orders_through(
+    shop_writer: ShopWriter, first: int, orders: int, *, days_ago: float, until_days_ago: float = 0
+) -> None:
+    """Release orders and scan each in and out at every stage; they end finished. Nothing is sent yet.
+
+    They begin in the `days_ago` days before `until_days_ago`.
+    """
     from server.ledger.entries import Entry, record_all
 
-    held_us = shop_writer.ago(days=days_ago + 1)
+    held_us = shop_writer.ago(days=until_days_ago + days_ago + 1)
     entries = [
         Entry("order.release", {"order": f"WO-{n}", "product": "bracket", "qty_milli": 40_000}, "Kim", held_us)
         for n in range(first, first + orders)
@@ -40,7 +45,7 @@ def orders_through(shop_writer: ShopWriter, first: int, orders: int, *, days_ago
     for start in range(0, orders, AT_ONCE):
         record_all(shop_writer.store, entries[start : start + AT_ONCE])
     step_us = int(0.9 * 86_400_000_000 * days_ago / max(orders, 1))
-    at_us = shop_writer.ago(days=days_ago)
+    at_us = shop_writer.ago(days=until_days_ago + days_ago)
     for n in range(first, first + orders):
         for number, stage in enumerate(STAGES):
             shop_writer.scan(f"WO-{n}", stage, at_us + number * 60_000_000, action="in", operator="kim")

@@ -1,7 +1,7 @@
 """Make the files of one released version: `python tests/compat/make.py TARGET` with that version's code as the first path.
 
-    git archive COMMIT | tar -x -C build/old
-    PYTHONPATH=build/old:build/old/tests/support .venv/bin/python tests/compat/make.py tests/compat/VERSION
+    mkdir build/old && git archive COMMIT | tar -x -C build/old && cd build/old
+    PYTHONPATH=$PWD:$PWD/tests/support ../../.venv/bin/python ../../tests/compat/make.py $OLDPWD/tests/compat/VERSION
 
 TARGET then holds `hub.db`, `journal.db`, `wire.jsonl` (each request of that station with the hub's answer) and `about.json`.
 Run it as root: the machine's id is hidden, so that the journal belongs to no board. These files are kept for ever.
@@ -97,6 +97,11 @@ def sent(status: Path) -> bool:
     return found["hub"]["state"] == "ok" and not found["waiting"]
 
 
+def learned(kept: dict[str, object]) -> bool:
+    """Whether this request asked for the items that changed since the last answer."""
+    return "/items/changes?" in str(kept["path"]) and "after=" in str(kept["path"])
+
+
 def run(target: Path, folder: Path) -> None:
     """Play station and hub once."""
     from running_hub import RunningHub
@@ -119,7 +124,7 @@ def run(target: Path, folder: Path) -> None:
             scans.write(f"{scan}\n")
             scans.flush()
             until(lambda count=number: len((folder / "answers").read_bytes().splitlines()) >= count)
-    until(lambda: sent(folder / "status.json") and any("/items/changes?after=" in str(each) for each in capture.kept))
+    until(lambda: sent(folder / "status.json") and any(learned(each) for each in capture.kept))
     station.terminate()
     station.wait(30)
     until(lambda: (health := hub.get("/healthz"))["projected_pos"] == health["pos"])

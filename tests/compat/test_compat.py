@@ -18,7 +18,8 @@ import msgspec
 import pytest
 from running_hub import RunningHub, hub_command
 
-from tests.compat.releases import VERSIONS, Release, endpoint_of
+from server.projection.tables import FOLD_VERSION
+from tests.compat.releases import VERSIONS, Release, a_log, endpoint_of
 from tests.station.fixtures.fake_hub import TOKEN, FakeHub
 from tests.station.fixtures.station_process import Daemon
 
@@ -188,3 +189,29 @@ def test_commands_that_only_read_leave_an_old_database_as_it_is(release: Release
         " Start the hub once, wait until its pages are up to date, and repeat the command.\n"
     )
     assert db.read_bytes() == before
+
+
+def test_a_hub_of_the_version_before_opens_makes_its_projections_anew_and_takes_scans(tmp_path: Path) -> None:
+    """Its rules of the fold are made earlier ones in the copy, so that there is something to make anew."""
+    release = Release("v0.1.0-moves")
+    db = tmp_path / "hub.db"
+    shutil.copy(release.folder / "hub.db", db)
+    with closing(sqlite3.connect(db)) as old:
+        old.execute("UPDATE projection SET v = v - 1 WHERE k = 'fold_version'")
+        old.commit()
+    hub = RunningHub(db).start().ready()
+    try:
+        log, _, scans = a_log(bytes(range(16, 32)), "WO-2", "WO-1")
+        url = f"{hub.url}/api/v1/logs/{log.hex()}/events"
+        headers = {"Authorization": f"Bearer {release.token}", "Content-Type": "application/json"}
+        request = urllib.request.Request(url, json.dumps(scans).encode(), headers)  # noqa: S310 - loopback
+        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310 - loopback
+            assert [verdict["verdict"] for verdict in json.load(answer)["verdicts"]] == ["ok", "ok"]
+        hub.until(lambda health: health["projected_pos"] == health["pos"] and not health["running"])
+        assert hub.get("/api/v1/items/WO-1")["accounts"] == release.accounts
+        assert hub.get("/api/v1/items/WO-1")["events"][-1]["log"] == log.hex()
+    finally:
+        hub.stop()
+    with closing(sqlite3.connect(db)) as now:
+        assert now.execute("SELECT v FROM projection WHERE k = 'fold_version'").fetchone() == (FOLD_VERSION,)
+    assert hub.command("verify").stdout.endswith(" verified, no break.\n")

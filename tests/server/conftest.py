@@ -191,8 +191,8 @@ def csrf_of() -> Callable[[FlaskClient, str], str]:
 
 @pytest.fixture
 def limits() -> HubLimits:
-    """The limits of the hub's answers; a test that varies them overrides it."""
-    return HubLimits()
+    """The limits of the hub's answers; a test that varies them overrides it. The board is computed for each request."""
+    return HubLimits(board_every_s=0, board_keep_s=0)
 
 
 @pytest.fixture

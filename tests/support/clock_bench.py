@@ -120,7 +120,9 @@ def told(hub):
     with app.test_request_context(), hub.read() as connection:
         board = [
             each.sentence
-            for each in current_alerts(connection, board_state_now(connection, shop_locale(), hub.clock.utc_us()))
+            for each in current_alerts(
+                connection, board_state_now(connection, shop_locale(), hub.clock.utc_us())
+            ).alerts
         ]
     return (
         [line for line in health["wrong"] if "clock" in line],

@@ -4,6 +4,7 @@ import secrets
 from collections import Counter
 from typing import Any
 
+import msgspec
 from sqlalchemy import Connection, select
 
 from server.projection.bindings import Bindings
@@ -53,8 +54,35 @@ class FoldOracle:
         for item, events in self.events.items():
             became = fold(item, events, self.master_data).quantity_became
             then = [event for event in events if event.key_us <= at_us]
-            found += _rows(fold(item, then, self.master_data).state, became, _name(events, at_us))
+            state, name = fold(item, then, self.master_data).state, _name(events, at_us)
+            rows = _rows(state, became, name)
+            release = _release(events)
+            if rows and release is not None and release.key_us > at_us:
+                before = [event for event in events if event.place <= release.place]
+                rows = self._as_released(item, then, release, before, became, name)
+            found += rows
         return summed(found)
+
+    def _as_released(
+        self,
+        item: str,
+        then: list[ItemEvent],
+        release: ItemEvent,
+        before: list[ItemEvent],
+        became: int | None,
+        name: Any,
+    ) -> list[StockRow]:
+        """The stock where the release counts for its past: its quantity moved nothing, what was ordered is no overrun."""
+        data = {field: value for field, value in (release.data or {}).items() if field != "qty_milli"}
+        named = msgspec.structs.replace(release, data=data)
+        rows = _rows(fold(item, [*then, named], self.master_data).state, became, name)
+        ordered = -fold(item, before, self.master_data).state.outer.get("ordered", 0)
+        return [row._replace(ordered_milli=ordered, over_milli=max(row.over_milli - ordered, 0)) for row in rows]
+
+
+def _release(events: list[ItemEvent]) -> ItemEvent | None:
+    """The first release of an item."""
+    return next((one for one in sorted(events, key=lambda each: each.place) if one.verb == "order.release"), None)
 
 
 def summed(stock: list[StockRow]) -> Counter[StockRow]:

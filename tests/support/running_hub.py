@@ -9,6 +9,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +79,14 @@ class RunningHub:
                 time.sleep(0.05)
             else:
                 return self
+
+    def until(self, true: Callable[[Any], object], within_s: float = START_S) -> Any:
+        """Wait until this holds for the answer of /healthz; that answer."""
+        deadline = time.monotonic() + within_s
+        while not true(health := self.get("/healthz")):
+            assert time.monotonic() < deadline, (health, self.stderr.read_text()[-2000:])
+            time.sleep(0.05)
+        return health
 
     def get(self, path: str, timeout_s: float = 10) -> Any:
         """The JSON at an address, whatever its status."""

@@ -1,24 +1,33 @@
 """Migrations of the hub's tables, with Alembic. They are part of the package, so a wheel needs no further files."""
 
+from itertools import count
 from pathlib import Path
 
 from sqlalchemy import Connection, inspect, text
 
-HEAD = "0015"  # the newest version under versions/
+from station.system.progress import Show, unseen
+
+HEAD = "0019"  # the newest version under versions/
 
 
-def upgrade(connection: Connection) -> None:
+def upgrade(connection: Connection, show: Show = unseen) -> None:
     """Upgrade the database to the version of this software, inside the caller's transaction."""
-    if version_of(connection) == HEAD:
+    before = version_of(connection)
+    if before == HEAD:
         return  # before the import of Alembic, which takes longer than a short command
     from alembic import command
     from alembic.config import Config
+    from alembic.script import ScriptDirectory
 
     config = Config()
     # Alembic's option parser interpolates percent signs.
     config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
     config.attributes["connection"] = connection
+    steps = len(list(ScriptDirectory.from_config(config).iterate_revisions(HEAD, before or "base")))
+    advance, done = show("Migration", "step"), count(1)
+    advance(0, steps)
+    config.attributes["applied"] = lambda **_context: advance(next(done), steps)
     command.upgrade(config, HEAD)
 
 

@@ -7,5 +7,10 @@ from server.projection import tables
 
 assert tables  # imported, because its tables are part of the same metadata
 connection = context.config.attributes["connection"]
-context.configure(connection=connection, target_metadata=metadata, transactional_ddl=False)
+context.configure(
+    connection=connection,
+    target_metadata=metadata,
+    transactional_ddl=False,
+    on_version_apply=context.config.attributes["applied"],
+)
 context.run_migrations()

@@ -217,7 +217,7 @@ function refresh() {
     end(number, AWAY);
     if (abort) abort.abort();
   }, GIVE_UP_MS);
-  const options = { headers: { Accept: "text/html" }, cache: "no-store", credentials: "same-origin" };
+  const options = { headers: { Accept: "text/html", "X-Refresh": "1" }, cache: "no-store", credentials: "same-origin" };
   if (abort) options.signal = abort.signal;
   let answered = false;
   fetch(location.href.split("#")[0], options)
@@ -240,6 +240,7 @@ function showPicture(fresh, sent) {
   patchPage(fresh);
   signedOut = Boolean(state.dataset.visitor) && now.dataset.visitor !== state.dataset.visitor;
   pictureOf = now.dataset.at;
+  refreshPending = refreshPending || Boolean(now.dataset.behind); // a scan came after this picture
   goodAt = sent;
   followed = true;
 }

@@ -46,7 +46,7 @@ class ItemBalance:
 
     def accounts(self, *states: str) -> list[Account]:
         """The accounts that hold parcels in any of these states, in the order of their first parcels."""
-        return [account for account in self._spots.accounts() if account.state in states]
+        return self._spots.accounts(*states)
 
     def at(self, account: Account) -> list[Parcel]:
         """The parcels at an account in the order of withdrawal: this carrier's, this station's, then first in, first out."""
@@ -309,12 +309,12 @@ class ItemBalance:
 
     def live(self) -> bool:
         """Whether any of it is in process."""
-        return any(account.state in LIVE for account in self._spots.at)
+        return any(account[0] in LIVE for account in self._spots.at)
 
     def route(self) -> None:
         """Assign parcels from before the order had its routing to operations of the routing, without moving them."""
         for number, parcel in list(self._spots.numbered.items()):
-            routed = _routed(parcel, self.routing) if self.routing and parcel.op is None else parcel
+            routed = routed_parcel(parcel, self.routing) if self.routing and parcel.op is None else parcel
             if routed != parcel:
                 self._spots.move(parcel.account, number, self._restate(parcel, routed))
                 self._written.append(number)
@@ -341,7 +341,7 @@ def _is_alike(other: Parcel, parcel: Parcel) -> bool:
     return msgspec.structs.replace(other, qty_milli=parcel.qty_milli, put=parcel.put) == parcel
 
 
-def _routed(parcel: Parcel, routing: Routing) -> Parcel:
+def routed_parcel(parcel: Parcel, routing: Routing) -> Parcel:
     """A parcel assigned to a routing: at the operation of its stage, or behind the operation that it was done at."""
     if parcel.state == ParcelState.FINISHED:
         last = routing.operations[-1].op

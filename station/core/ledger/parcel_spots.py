@@ -6,7 +6,7 @@ replaces another takes over its number, a new one is the last.
 >>> saw = Account("here", None, "saw")
 >>> spots = ParcelSpots.of((Parcel(state="here", stage="saw", qty_milli=2), Parcel(state="finished", qty_milli=3)))
 >>> number = spots.add(saw, Parcel(state="here", stage="saw", qty_milli=5))
->>> spots.at[saw], [str(account) for account in spots.accounts()]
+>>> spots.at[saw], [str(account) for account in spots.accounts("finished", "here")]
 ((0, 2), ['here@saw', 'finished'])
 >>> spots.remove(saw, 0)
 >>> [parcel.qty_milli for parcel in spots.numbered.values()]
@@ -58,9 +58,10 @@ class ParcelSpots:
         made.spots = self
         return made
 
-    def accounts(self) -> list[Account]:
-        """The spots that hold any, in the order of their first parcels."""
-        return sorted(self.at, key=lambda account: self.at[account][0])
+    def accounts(self, *states: str) -> list[Account]:
+        """The spots of these states that hold any, in the order of their first parcels."""
+        found = [account for account in self.at if account[0] in states]
+        return sorted(found, key=lambda account: self.at[account][0]) if len(found) > 1 else found
 
     def add(self, account: Account, parcel: Parcel) -> int:
         """Append a parcel of this account; returns its number."""

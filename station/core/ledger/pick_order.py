@@ -46,6 +46,8 @@ def upstream(stock: ItemBalance, account: Account) -> Iterator[Account]:
 
 def held_upstream(stock: ItemBalance, account: Account) -> list[Account]:
     """The upstream hold accounts with work, nearest first."""
+    if not stock.accounts(ParcelState.HELD):
+        return []
     if account.op is None or stock.routing is None:
         return _by_newest(stock, account, ParcelState.HELD)
     earlier = [operation for operation in reversed(stock.routing.operations) if operation.op < account.op]

@@ -9,7 +9,7 @@ import pytest
 from shop_writer import ShopWriter
 from sqlalchemy import func, select
 
-from server.api.stream import ledger_events
+from server.api.event_feed import ledger_events
 from server.db.schema import ledger
 from server.db.store import Store
 from server.ops.bootstrap import initialise

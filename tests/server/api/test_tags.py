@@ -9,7 +9,7 @@ from shop_writer import ShopWriter
 from sqlalchemy import event as engine_event
 from sqlalchemy import select
 
-from server.api.stream import ledger_events
+from server.api.event_feed import ledger_events
 from server.locale_format import NBSP
 from server.projection.internal_tables import tag_number
 from server.projection.rebuild import compare, rebuild

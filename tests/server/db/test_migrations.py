@@ -13,7 +13,7 @@ from server.ops.bootstrap import open_hub
 from server.projection.fold_version import RefoldedItem, refolds
 from server.projection.internal_tables import tag_number
 from server.projection.rebuild import compare, rebuild
-from server.projection.tables import event_state
+from server.projection.tables import event_state, flow_day, flow_duration
 from server.queries.calls import open_calls
 from station.system import clock
 
@@ -158,5 +158,28 @@ def test_a_hub_from_before_calls_has_the_calls_that_it_recorded(store):
     with later.read() as connection:
         (call,) = open_calls(connection, shop_writer.now_us)
     assert (call.call.stage, call.call.reason) == ("saw", "supervisor")
+    assert compare(later) == []
+    later.close()
+
+
+def test_a_hub_from_before_the_flow_of_each_day_has_that_of_the_moves_that_it_recorded(store):
+    shop_writer = ShopWriter(store)
+    shop_writer.small_shop()
+    shop_writer.scan("WO-1", "saw", shop_writer.ago(hours=2))
+    shop_writer.scan("WO-1", "deburr", shop_writer.ago(hours=1))
+    shop_writer.settle()
+    path = store.path
+    store.close()
+    with sqlite3.connect(path) as raw:
+        for table in ("flow_class", "flow_day", "flow_duration"):
+            raw.execute(f"DROP TABLE {table}")
+        raw.execute("UPDATE projection SET v = 4 WHERE k = 'fold_version'")
+        raw.execute("UPDATE alembic_version SET version_num = '0015'")
+    raw.close()
+    later = open_hub(path)
+    ShopWriter(later).settle()
+    with later.read() as connection:
+        assert sum(connection.execute(select(flow_day.c.count)).scalars()) == 2
+        assert list(connection.execute(select(flow_duration.c.count)).scalars()) == [1]
     assert compare(later) == []
     later.close()

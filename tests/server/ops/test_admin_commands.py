@@ -240,7 +240,7 @@ def test_a_rebuild_after_an_update_lists_the_items_whose_state_changed(store, ru
     assert ": 1 item\n" in listed
     again = admin_commands.open_hub(store.path)
     with again.read() as connection:
-        alerts = current_alerts(connection, board_state_now(connection, LocaleFormat(), shop_writer.now_us))
+        alerts = current_alerts(connection, board_state_now(connection, LocaleFormat(), shop_writer.now_us)).alerts
     again.close()
     assert [alert.sentence for alert in alerts if alert.kind == "refold"] == [
         f"1 item has another state since the update to {version()}"

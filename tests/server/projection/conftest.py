@@ -16,7 +16,7 @@ from server.db.bulk_insert import insert_many
 from server.db.position_signal import PositionSignal
 from server.db.store import Store
 from server.ledger import station_logs
-from server.projection.tables import TABLES
+from server.projection.tables import TABLES, folded_rows
 from server.projection.worker import Projector
 from station.core.event import Event, EventIdentity, LogPosition, encode
 from station.core.hash_chain import anchor_mac, boot_bytes, genesis, link
@@ -138,8 +138,9 @@ class HubDatabase:
 
 
 def content(connection: Connection, table: Any) -> list[tuple[Any, ...]]:
-    columns = [column for column in table.c if column.name not in BY_POS]
-    return sorted((tuple(row) for row in connection.execute(select(*columns))), key=repr)
+    rows = folded_rows(table)
+    columns = [column for column in rows.selected_columns if column.name not in BY_POS]
+    return sorted((tuple(row) for row in connection.execute(rows.with_only_columns(*columns))), key=repr)
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 from sqlalchemy import select
+from statements import counted_statements
 
 from server.db.position_signal import PositionSignal
 from server.projection.definitions import Definitions
@@ -21,7 +22,7 @@ from server.projection.item_rows import days_between
 from server.projection.rebuild import compare, rebuild
 from server.projection.station_snapshot import snapshot
 from server.projection.tables import DAY_US, LONG, dirty, event_state, item, open_at, parcel
-from server.projection.worker import Projector, behind, projected_pos, recalculating
+from server.projection.worker import GATHER_S, Projector, behind, projected_pos, recalculating
 from station.core.event import Event, encode
 from station.core.hash_chain import genesis, link
 from station.core.ledger.fold import apply
@@ -43,6 +44,58 @@ def test_the_thread_folds_what_arrives_and_rings(hub_db: Any) -> None:
         hub_db.store.arrived.announce(3)
         thread.join(10)
     assert not thread.is_alive()
+
+
+def test_events_that_arrive_one_by_one_share_a_transaction(hub_db: Any) -> None:
+    """In the first pause of the projector 100 events arrive, each in a transaction of its own."""
+    log, bell, stop = hub_db.log("saw-1", 2), PositionSignal(), threading.Event()
+    pauses: list[tuple[int, float]] = []
+
+    def pause(stopping: threading.Event, seconds: float) -> None:
+        pauses.append((bell.pos, seconds))
+        if len(pauses) == 2:
+            stopping.set()
+        for number in range(100 if len(pauses) == 1 else 0):
+            hub_db.deliver(log.scan(f"WO-{number % 7}", "saw"))
+
+    hub_db.deliver(log.anchor(), log.scan("WO-1", "saw"))
+    with counted_statements() as counted:
+        Projector(hub_db.store, bell, now_s=lambda: 0.0, pause=pause).run(stop)
+    assert pauses == [(2, GATHER_S), (102, GATHER_S)]
+    assert len([text for text in counted.texts if text.startswith("UPDATE projection SET")]) == 2
+
+
+class _Deliveries(threading.Event):
+    """A stop event that delivers events when the projector has done everything: one call, then the next."""
+
+    def __init__(self, done: Callable[[], bool], *calls: Callable[[], None]) -> None:
+        super().__init__()
+        self._done, self._calls = done, list(calls)
+
+    def is_set(self) -> bool:
+        if self._calls and self._done():
+            self._calls.pop(0)()
+        return super().is_set()
+
+
+def test_a_projector_with_queued_work_or_a_full_transaction_does_not_pause(hub_db: Any) -> None:
+    bell, log = PositionSignal(), hub_db.log("saw-1", 2)
+    pauses: list[int] = []
+
+    def done() -> bool:
+        with hub_db.store.read() as connection:
+            return bell.pos == 513 and recalculating(connection) == 0
+
+    def pause(stopping: threading.Event, _: float) -> None:
+        pauses.append(bell.pos)
+        stopping.set()
+
+    first = log.scan("WO-1", "saw")
+    hub_db.deliver(log.anchor(), first, *(log.scan("WO-1", "saw") for _ in range(510)), log.undo(first))
+    hub_db.store.arrived.announce(10_000)  # the thread never waits for an event
+    stop = _Deliveries(done, lambda: hub_db.deliver(log.scan("WO-2", "saw")))
+    Projector(hub_db.store, bell, pause=pause).run(stop)
+    assert pauses == [514]
 
 
 def failing_at_first(name: str) -> EventInterpreter:

@@ -22,7 +22,7 @@ def said(shop_writer):
     """(sentence, who, grave) of everything on the board."""
     shop_writer.settle()
     with shop_writer.store.read() as connection:
-        found = current_alerts(connection, board_state_now(connection, LocaleFormat(), shop_writer.now_us))
+        found = current_alerts(connection, board_state_now(connection, LocaleFormat(), shop_writer.now_us)).alerts
     return [(each.sentence.replace(NBSP, " "), each.detail.replace(NBSP, " "), each.grave) for each in found]
 
 
@@ -64,7 +64,7 @@ def test_a_late_order_is_told_once_with_all_that_is_to_be_said_of_it(shop_writer
     shop_writer.scan("WO-1", "saw", shop_writer.ago(hours=3, minutes=1))
     shop_writer.settle()
     with shop_writer.store.read() as connection:
-        (one,) = current_alerts(connection, board_state_now(connection, LocaleFormat(), shop_writer.now_us))
+        (one,) = current_alerts(connection, board_state_now(connection, LocaleFormat(), shop_writer.now_us)).alerts
     assert one.sentence == "WO-1 was due 2 d ago and is at Saw"
     assert one.detail.replace(NBSP, " ") == "Halvorsen Lifts · 10 pcs · € 20"
     assert [each.replace(NBSP, " ") for each in one.also] == ["has waited at Saw for 3 h 1 min, target 1 h"]

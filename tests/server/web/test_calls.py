@@ -37,7 +37,7 @@ def answer(shop_writer, minutes, stage="saw", **fields):
 def alerts(shop_writer):
     shop_writer.settle()
     with shop_writer.store.read() as connection:
-        found = current_alerts(connection, board_state_now(connection, LocaleFormat(), shop_writer.now_us))
+        found = current_alerts(connection, board_state_now(connection, LocaleFormat(), shop_writer.now_us)).alerts
     return [(each.sentence.replace(NBSP, " "), each.detail, each.grave) for each in found]
 
 
