@@ -74,7 +74,7 @@ class Journal(JournalQueries, AbstractContextManager["Journal"]):
         """
         path = Path(path).resolve()  # SQLite keeps the write-ahead log beside the real file
         origin, most = LogOrigin(station, sw, boot, hardware_id, now_ns), most_ballast_bytes
-        return startup.open_locked(path, origin, most, lambda *opened: cls(path, origin, *opened, most), show)
+        return startup.open_locked(path, origin, most, lambda lock, db, news: cls(path, origin, lock, db, news, most), show)
 
     @property
     def tip(self) -> Tip:
