@@ -9,7 +9,7 @@ from flask import Blueprint, Response, request
 from server.api import call_answer, item_answer, order_answer, site_answer, unknown_code_answer, wip_answer
 from server.api.format import time
 from server.api.openapi import documented
-from server.api.past_query import asked_past, past_time
+from server.api.past_query import asked_against, asked_past
 from server.api.rest import page_of
 from server.api_errors import ApiError, json_answer
 from server.auth.gate import readers
@@ -55,18 +55,18 @@ def work_in_process() -> Response:
 
 
 @blueprint.get("/api/v1/wip/change")
-@documented(wip_answer.ChangeAnswer, query=wip_answer.ChangeQuery, errors=(400, 401, 403))
+@documented(wip_answer.StockChangeAnswer, query=wip_answer.StockChangeQuery, errors=(400, 401, 403))
 @readers
 def change_of_stock() -> Response:
     """What came and went at each stage between the times `against` and `as_of`, in items, quantities and value."""
     now_us = current_hub().clock.utc_us()
-    if not request.args.get("against", "").strip():
-        raise ApiError(400, "no `against`", "a past time such as 2026-11-22T14:05:00Z", "Add the earlier time.")
     with current_hub().store.read() as connection:
-        lag = lag_of(connection, now_us)
+        lag, past = lag_of(connection, now_us), asked_past(connection, now_us)
+        against_us = asked_against(connection, now_us)
+        if against_us is None:
+            raise ApiError(400, "no `against`", "a past time such as 2026-11-22T14:05:00Z", "Add the earlier time.")
+        first_us, last_us = sorted((against_us, past.time_us))
         locale = current_locale(connection, current_hub().config, now_us)
-        asked = (past_time(request.args.get(word, ""), locale.zone, now_us, word) for word in ("against", "as_of"))
-        first_us, last_us = sorted(now_us if us is None else us for us in asked)
         was, now = (board_state_at(connection, locale, us) for us in (first_us, last_us))
         change = stock_change(connection, was, now)
     return json_answer(wip_answer.change_answer(change, lag))

@@ -291,20 +291,16 @@ class _Folding:
         self._items = self._new_items()
         bindings.use(definitions.of(PATTERNS))
         item_events = ItemEventBuilder(bindings, Corrections(target), ReleasedOrders(), self._interpreter.item_event)
-        total, done = self._count_linked(), 0
-        for names in self._linked_items():
+        count = target.execute(select(func.count(event_item.c.item.distinct()))).scalar_one()
+        for number, names in enumerate(self._linked_items(), 1):
             self._fold_some(names, item_events, definitions)
-            done += len(names)
-            self._show(READING + LINKING, FOLDING, done / total)
+            self._show(READING + LINKING, FOLDING, number * ITEMS_AT_ONCE / count)
 
     def _new_items(self) -> ItemStates:
         interpreter, every = self._interpreter, self._interpreter.checkpoint_events
         return ItemStates(
             self._target, interpreter.apply, interpreter.item_row, self._changes, once=True, checkpoint_events=every
         )
-
-    def _count_linked(self) -> int:
-        return int(self._target.execute(select(func.count(event_item.c.item.distinct()))).scalar_one())
 
     def _linked_items(self) -> Iterator[list[str]]:
         """The items that have events, in their order, ITEMS_AT_ONCE at a time."""
