@@ -58,9 +58,22 @@ def asked_past(connection: Connection, now_us: int, pos: int | None = None) -> P
     known = _known(request.args.get("known", ""), pos)
     text = request.args.get("as_of", "").strip()
     zone = current_locale(connection, current_hub().config, now_us).zone if text else UTC
-    at_us = past_time(text, zone, now_us)
+    at_us = _as_of(text, zone, now_us)
     g.past = Past(now_us, at_us, None if known == pos else known, pos)
     return g.past  # type: ignore[no-any-return]
+
+
+def asked_against(connection: Connection, now_us: int) -> int | None:
+    """The other time of a comparison, the query word `against`; None without it. Raises `ApiError` 400."""
+    text = request.args.get("against", "").strip()
+    if not text:
+        return None
+    if request.args.get("known", "").strip():
+        came = f"known {request.args['known'][:40]!r} with `against`"
+        raise ApiError(400, came, "two times as they are known now", "Leave `known` out.")
+    zone = current_locale(connection, current_hub().config, now_us).zone
+    at_us = _as_of(text, zone, now_us, "against")
+    return now_us if at_us is None else at_us
 
 
 def page_past() -> Past | None:
@@ -86,7 +99,7 @@ def keep_past(address: str) -> str:
     return f"{address}{'&' if '?' in address else '?'}{urlencode(words)}" if words else address
 
 
-def time_of(text: str, zone: tzinfo = UTC) -> int | None:
+def time_of(text: str, zone: tzinfo = UTC, word: str = "as_of") -> int | None:
     """A time in a query as UTC us: ISO 8601, without a zone in `zone`, or whole us since 1970. Raises `ApiError` 400.
 
     >>> time_of("2026-11-22T14:05:00Z"), time_of("1790000000000000"), time_of("")
@@ -107,13 +120,13 @@ def time_of(text: str, zone: tzinfo = UTC) -> int | None:
         return (int(at.timestamp()) * 1_000_000) + at.microsecond
     except (ValueError, OverflowError) as error:
         raise ApiError(
-            400, f"as_of {text[:40]!r}", "a time such as 2026-11-22T14:05:00Z", "Write it so, or leave it out for now."
+            400, f"{word} {text[:40]!r}", "a time such as 2026-11-22T14:05:00Z", "Write it so, or leave it out for now."
         ) from error
 
 
-def past_time(text: str, zone: tzinfo, now_us: int, word: str = "as_of") -> int | None:
-    """The past time of a query word, without a zone in the zone of the site; None for now. Raises `ApiError` 400."""
-    at_us = time_of(text, zone)
+def _as_of(text: str, zone: tzinfo, now_us: int, word: str = "as_of") -> int | None:
+    """The past time of a query, without a zone in the zone of the site; None for now. Raises `ApiError` 400."""
+    at_us = time_of(text, zone, word)
     if at_us is not None and at_us > now_us + CLOCK_SKEW_US:
         raise ApiError(400, f"{word} {text[:40]!r}, which is in the future", "a past time", "Leave it out for now.")
     return None if at_us is None or at_us >= now_us else at_us

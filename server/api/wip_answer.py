@@ -65,7 +65,7 @@ class WipTotalAnswer(msgspec.Struct):
     overrun_value_micros: int
 
 
-class ChangeQuery(msgspec.Struct):
+class StockChangeQuery(msgspec.Struct):
     """`as_of`: the later time, by default now; `against`: the earlier time, ISO 8601 or UTC us."""
 
     against: str
@@ -104,7 +104,7 @@ class PlaceChangeAnswer(msgspec.Struct):
     now_micros: int | None
 
 
-class ChangeAnswer(msgspec.Struct):
+class StockChangeAnswer(msgspec.Struct):
     """What came and went at each place between two times, and on the whole line (`line`)."""
 
     against: str
@@ -231,9 +231,9 @@ def wip_answer(
     )
 
 
-def change_answer(change: StockChange, lag: Lag) -> ChangeAnswer:
+def change_answer(change: StockChange, lag: Lag) -> StockChangeAnswer:
     """The answer of /api/v1/wip/change."""
-    return ChangeAnswer(
+    return StockChangeAnswer(
         time(change.from_us),
         time(change.to_us),
         [_place_change(place) for place in change.places],

@@ -10,7 +10,6 @@ import socket
 import threading
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from typing import Any
 
 from station.system.progress import Listener, Meter, Progress
 
@@ -80,7 +79,7 @@ class _Handler(BaseHTTPRequestHandler):
             if progress is not None:
                 fields = {"unit": progress.unit, "done": progress.done, "total": progress.total}
                 running = [{"work": "migration", "text": text, **fields, "left_s": progress.left_s}]
-            nothing: dict[str, Any] = {"notes": [], "epoch": None, "pos": None, "projected_pos": None}
+            nothing: dict[str, object] = {"notes": [], "epoch": None, "pos": None, "projected_pos": None}
             body, kind = json.dumps({"status": "wrong", "wrong": [text], **nothing, "running": running}), "json"
         elif self.path.startswith("/api/"):
             error = {"came": text.rstrip("."), "expected": "a hub that is not being updated", "do": "Try again later."}

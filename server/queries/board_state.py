@@ -42,7 +42,7 @@ from server.queries.rule_settings import rules_on
 from server.queries.stage_load import stage_loads
 from server.queries.station_alerts import of_hub_clock, of_not_permitted, of_refolds, of_set_aside, of_stations
 from server.queries.stock_source import stock_source
-from server.queries.stock_sums import stock_sums
+from server.queries.stock_sums import StockSums, stock_sums, stock_sums_at
 from server.queries.valuation import Valuation
 from station.core.ledger.costs import Value, in_micros
 
@@ -54,26 +54,27 @@ AT_ONCE = 500  # items in one statement
 def board_state_now(connection: Connection, locale: LocaleFormat, now_us: int) -> BoardState:
     """The snapshot of the present."""
     valuation = Valuation(master_data(connection), now_us)
-    return _board_state(connection, stock_source(None), valuation, locale, None)
+    sums = stock_sums(connection, valuation, stock_source(None), past=False)
+    return _board_state(connection, sums, valuation, locale, None)
 
 
 def board_state_at(connection: Connection, locale: LocaleFormat, at_us: int) -> BoardState:
     """The snapshot of a past time, as it is known now."""
     valuation = Valuation(master_data(connection), at_us)
-    return _board_state(connection, stock_source(at_us), valuation, locale, at_us)
+    return _board_state(connection, stock_sums_at(connection, valuation, at_us), valuation, locale, at_us)
 
 
 def board_state_of(
     connection: Connection, source: FromClause, valuation: Valuation, locale: LocaleFormat
 ) -> BoardState:
     """The snapshot of stock that is stored in a table (`stock_source.stored_stock`), at the time of the valuation."""
-    return _board_state(connection, source, valuation, locale, valuation.at_us)
+    sums = stock_sums(connection, valuation, source, past=True)
+    return _board_state(connection, sums, valuation, locale, valuation.at_us)
 
 
 def _board_state(
-    connection: Connection, source: FromClause, valuation: Valuation, locale: LocaleFormat, at_us: int | None
+    connection: Connection, sums: StockSums, valuation: Valuation, locale: LocaleFormat, at_us: int | None
 ) -> BoardState:
-    sums = stock_sums(connection, valuation, source, past=at_us is not None)
     rest = without_members(connection, sums.with_members, valuation, at_us)
     not_started = stage_summary.not_started(sums, rest, valuation)
     moves = stage_summary.moved_on(connection, valuation.at_us)

@@ -8,7 +8,7 @@ An order that was released after its first scan has its product, routing and qua
 the office states what a code is, as a binding does.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from sqlalchemy import Connection, Select, and_, func, select
@@ -28,8 +28,10 @@ _OF_PLACE = ("held_from", "station", "operator", "reason", "approx")
 _OF_FORM = ("qty_milli", "since_us", "at_stage_since_us", "started_us", "entered", "reached", "run_since_us", "scanned")
 
 
-def stock_at(connection: Connection, at_us: int) -> list[StockRow]:
+def stock_at(connection: Connection, at_us: int, items: Collection[str] | None = None) -> list[StockRow]:
     """All stock that was released, waiting, here or held at a time (UTC us), in no particular order.
+
+    `items`: of these items only.
 
     The pieces of one form are one row, whichever left it first. A quantity that became known later also holds for the time
     before.
@@ -43,8 +45,9 @@ def stock_at(connection: Connection, at_us: int) -> list[StockRow]:
         _still_there(at_us),
     )
     stock: dict[tuple[str, int], StockRow] = {}
-    for query in queries:
-        for form, *values in connection.execute(query):
+    for query, of_item in zip(queries, (move.c.item, move.c.item, item.c.item), strict=True):
+        of_items = query if items is None else query.where(of_item.in_(sorted(items)))
+        for form, *values in connection.execute(of_items):
             row = _stock_row(values)
             other = stock.get((row.item, form))
             if other is not None and other.qty_milli is not None and row.qty_milli is not None:

@@ -46,7 +46,8 @@ def stage_loads(connection: Connection, shop: BoardState, stages: Sequence[str])
         ]  # fmt: skip
         coming = 0
         if leading:
-            coming = connection.execute(select(sql.count(c.item.distinct())).where(or_(*leading))).scalar_one()
+            count = select(sql.count(c.item.distinct())).where(or_(*leading))
+            coming = connection.execute(count).scalar_one()
         loads[stage] = StageLoad(coming, late.get(stage, 0))
     return loads
 

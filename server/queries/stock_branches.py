@@ -22,6 +22,7 @@ from sqlalchemy import (
     select,
 )
 
+from server.projection.tables import head
 from server.queries.valuation import Valuation
 from station.core.ledger.parcels import ParcelState
 
@@ -48,10 +49,15 @@ class Kind(IntEnum):
     MEMBERS = 10
     DUE = 11
     ESTIMATED = 12
+    LATE = 13
 
 
-def branches_of(stock: FromClause, valuation: Valuation, *, past: bool, most_ticks: int) -> list[Select[Any]]:
+def branches_of(
+    stock: FromClause, valuation: Valuation, *, past: bool, at_us: int | None, most_ticks: int
+) -> list[Select[Any]]:
     """The branches of the statement; some are of the present or of the past only.
+
+    `at_us`: of a past time whose stock is read from the tables.
 
     `most_ticks`: pieces at a stage that are read one by one; above this number their ages are counted in bars.
     """
@@ -65,7 +71,8 @@ def branches_of(stock: FromClause, valuation: Valuation, *, past: bool, most_tic
         _piece(stock, stages, most_ticks),
     ]
     branches += [_bar(stock, stages, valuation, most_ticks), _over(stock), _released(stock), _members(stock)]
-    return [*branches, _due(stock) if past else _estimated(stock)]
+    branches += [_due(stock) if past else _estimated(stock)]
+    return branches if at_us is None else [*branches, _late(stock, at_us)]
 
 
 def pieces_of(valuation: Valuation, pieces: FromClause) -> FromClause:
@@ -230,6 +237,15 @@ def _due(stock: FromClause) -> Select[Any]:
     c = stock.c
     orders = select(func.min(c.due).label("due")).group_by(c.order_).subquery("orders")
     return _row(Kind.DUE, (orders.c.due,), (func.count(),)).where(orders.c.due.is_not(None)).group_by(orders.c.due)
+
+
+def _late(stock: FromClause, at_us: int) -> Select[Any]:
+    """The items that were not released yet and were released later."""
+    c = stock.c
+    later: Select[Any] = select(literal_column("1")).where(
+        and_(head.c.item == c.item, head.c.from_us > at_us, head.c.released_us.is_not(None))
+    )
+    return _row(Kind.LATE, (c.item,), ()).where(and_(c.released_us.is_(None), later.exists())).distinct()
 
 
 def _estimated(stock: FromClause) -> Select[Any]:

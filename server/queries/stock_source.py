@@ -22,14 +22,17 @@ from sqlalchemy import (
     and_,
     case,
     cast,
+    column,
     false,
     func,
     literal_column,
     null,
     select,
     union_all,
+    values,
 )
 
+from server.projection.item_rows import operations_text
 from server.projection.tables import DAY_US, LONG, head, item, move, open_at, parcel
 from server.queries.current_stock import StockRow
 from station.core.ledger.parcels import LIVE, ParcelState
@@ -47,9 +50,12 @@ _FROM_MOVE: tuple[ColumnElement[Any], ...] = (
 )
 
 
-def stock_source(at_us: int | None) -> FromClause:
-    """The open pieces at a time (UTC us), or now."""
-    return (_now() if at_us is None else _at(at_us)).subquery("stock")
+def stock_source(at_us: int | None, instead: Sequence[StockRow] = ()) -> FromClause:
+    """The open pieces at a time (UTC us), or now.
+
+    `instead`: of a past time, all pieces of the items whose rows in the tables do not hold.
+    """
+    return (_now() if at_us is None else _at(at_us, instead)).subquery("stock")
 
 
 def _now() -> Select[Any]:
@@ -75,7 +81,7 @@ def _now() -> Select[Any]:
     )
 
 
-def _at(at_us: int) -> Select[Any]:
+def _at(at_us: int, instead: Sequence[StockRow]) -> Select[Any]:
     """The three sets of `docs/design/moves.md`; pieces of one form that left it at different times are one row."""
     midnight_us = (at_us // DAY_US + 1) * DAY_US
     moved = union_all(
@@ -105,15 +111,36 @@ def _at(at_us: int) -> Select[Any]:
     left = forms.join(move, and_(move.c.item == forms.c.item, move.c.n == forms.c.n))
     rest = forms.join(parcel, and_(parcel.c.item == forms.c.item, parcel.c.put == forms.c.form))
     whole = item.join(parcel, parcel.c.item == item.c.item)
-    rows = union_all(
+    given_names = sorted({row.item for row in instead})
+    parts = [
         _with_head(left, _FROM_MOVE, forms.c.qty_milli, move.c.item, at_us),
         _with_head(rest, _FROM_PARCEL, forms.c.qty_milli, parcel.c.item, at_us).where(forms.c.n.is_(None)),
         _with_head(whole, _FROM_PARCEL, parcel.c.qty_milli, parcel.c.item, at_us)
         .where(_still_there(at_us))
         .where(item.c.item.not_in(select(moved.c.item))),
-    ).subquery("rows")
+    ]
+    given = [part.where(head.c.item.not_in(given_names)) for part in parts] + [_given(instead)] if instead else parts
+    rows = union_all(*given).subquery("rows")
     now_only = (false().label("approx"), cast(null(), Text).label("station"))
     return select(*rows.c, *now_only, has_members(rows.c.state, rows.c.item, rows.c.order_).label("members"))
+
+
+def _given(stock: Sequence[StockRow]) -> Select[Any]:
+    """Stock rows as a select with the columns of `_with_head`."""
+    kinds: list[tuple[str, Any]] = [
+        ("item", Text), ("order_", Text), ("product", Text), ("routing", Text), ("released_us", BigInteger),
+        ("ordered_milli", BigInteger), ("over_milli", BigInteger), ("due", Text), ("stage", Text), ("state", Text),
+        ("operation", BigInteger), ("since_us", BigInteger), ("at_stage_since_us", BigInteger), ("entered", BigInteger),
+        ("reached", BigInteger), ("scanned", Text), ("qty_milli", BigInteger),
+    ]  # fmt: skip
+    rows = [
+        (row.item, row.order, row.product, row.routing, row.released_us, row.ordered_milli, row.over_milli, row.due,
+         row.stage or "", row.state, row.operation, row.since_us, row.at_stage_since_us, row.entered, row.reached,
+         operations_text(row.scanned), row.qty_milli)
+        for row in stock
+    ]  # fmt: skip
+    given = values(*(column(name, kind) for name, kind in kinds), name="given").data(rows).cte("given")
+    return select(*(cast(given.c[name], kind).label(name) for name, kind in kinds))
 
 
 def _moved_on(at_us: int) -> Select[Any]:

@@ -12,8 +12,10 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, Connection, FromClause, and_, func, null, or_, select, union_all
 
 from server.projection.item_rows import operations_of
+from server.queries.historical_stock import stock_at
 from server.queries.release_epochs import Epochs
 from server.queries.stock_branches import MILLION, MOST_TICKS, TEXTS, Kind, branches_of, pieces_of
+from server.queries.stock_source import stock_source
 from server.queries.valuation import OverRow, Valuation
 from station.core.ledger.parcels import ParcelState
 
@@ -103,6 +105,7 @@ class StockSums(NamedTuple):
 
     `unvalued`: the items without full cost, by stage; of the whole line under None. `dues`: the orders by due date, of a
     past snapshot only. `estimated`: of the present only, the items whose time of arrival is uncertain, by station.
+    `late`: of a past snapshot, the items that were released later.
     """
 
     classes: list[StockSum]
@@ -117,18 +120,41 @@ class StockSums(NamedTuple):
     with_members: list[ReleasedRow]
     dues: dict[str, int]
     estimated: dict[str, int]
+    late: frozenset[str]
 
 
 def stock_sums(
-    connection: Connection, valuation: Valuation, source: FromClause, *, past: bool, most_ticks: int = MOST_TICKS
+    connection: Connection,
+    valuation: Valuation,
+    source: FromClause,
+    *,
+    past: bool,
+    at_us: int | None = None,
+    most_ticks: int = MOST_TICKS,
 ) -> StockSums:
-    """The sums of the stock in `source` (`stock_source`). Their prices and ages are those of the valuation's time."""
+    """The sums of the stock in `source` (`stock_source`). Their prices and ages are those of the valuation's time.
+
+    `at_us`: the time of a past source that reads the tables (`stock_sums_at`).
+    """
     stock = pieces_of(valuation, source)
     read: dict[int, list[Any]] = {kind: [] for kind in Kind}
-    branches = branches_of(stock, valuation, past=past, most_ticks=most_ticks)
+    branches = branches_of(stock, valuation, past=past, at_us=at_us, most_ticks=most_ticks)
     for kind, *values in connection.execute(union_all(*branches)):
         read[kind].append(values)
     return _sums(connection, valuation, stock, read)
+
+
+def stock_sums_at(connection: Connection, valuation: Valuation, at_us: int, most_ticks: int = MOST_TICKS) -> StockSums:
+    """The sums of the stock at a past time (UTC us).
+
+    What was scanned before its order was released has the order for the time before, too (`historical_stock`): where there
+    are such items, their rows are read and the sums are read again with these.
+    """
+    sums = stock_sums(connection, valuation, stock_source(at_us), past=True, at_us=at_us, most_ticks=most_ticks)
+    if not sums.late:
+        return sums
+    source = stock_source(at_us, stock_at(connection, at_us, sums.late))
+    return stock_sums(connection, valuation, source, past=True, most_ticks=most_ticks)
 
 
 def _sums(connection: Connection, valuation: Valuation, stock: FromClause, read: dict[int, list[Any]]) -> StockSums:
@@ -166,6 +192,7 @@ def _sums(connection: Connection, valuation: Valuation, stock: FromClause, read:
                   for p, _, _, _, *n in read[Kind.RELEASED]],
         with_members=[ReleasedRow(name, p, n[0], n[1], n[2]) for name, p, _, _, *n in read[Kind.MEMBERS]],
         dues={due: n[0] for due, _, _, _, *n in read[Kind.DUE]},
+        late=frozenset(values[0] for values in read[Kind.LATE]),
         estimated={station: n[0] for station, _, _, _, *n in read[Kind.ESTIMATED]},
     )  # fmt: skip
 

@@ -6,8 +6,7 @@ from flask import Blueprint, g, render_template, request
 from sqlalchemy import Connection, and_, func, select
 
 from server.api.health import backup_note, hub_faults, lost_by_restore, unused_patterns
-from server.api.past_query import Past, asked_past
-from server.api_errors import ApiError
+from server.api.past_query import asked_against, asked_past
 from server.auth.gate import readers
 from server.config import seconds_of
 from server.context import current_hub
@@ -25,7 +24,7 @@ from server.queries.stage_summary import StockSummary, finished_since
 from server.queries.stock_change import stock_change
 from server.query_words import PAST_WORDS, query_words
 from server.web.age_strip import strip
-from server.web.board_dates import asked_times, date_fields
+from server.web.board_dates import date_fields
 from server.web.stock_change import change_table
 from server.web.template_filters import read_lag, read_site, shop_locale
 
@@ -42,12 +41,16 @@ def board() -> str:
     now_us = current_hub().clock.utc_us()
     with current_hub().store.read() as connection:
         locale = shop_locale(connection)
-        past, against_us = _asked(connection, locale, now_us)
+        past, against_us = asked_past(connection, now_us), asked_against(connection, now_us)
         asked_us = past.time_us if past.is_past or against_us is not None else None
-        answer = None if asked_us is None else _past_answer(connection, locale, past)
-        change = None
-        if answer is not None and against_us is not None:
-            change = stock_change(connection, board_state_at(connection, locale, against_us), answer.shop)
+        answer, change = None, None
+        if asked_us is not None and against_us is not None:
+            from_us, asked_us = sorted((asked_us, against_us))
+            answer = _board_at(connection, locale, asked_us, None)
+            was = board_state_at(connection, locale, from_us)
+            change = change_table(stock_change(connection, was, answer.shop), locale)
+        elif asked_us is not None:
+            answer = _board_at(connection, locale, past.at_us, past.known)
     answer = board_now() if answer is None else answer
     shop = answer.shop
     longest_s = max((tile.ages.max_s or 0 for tile in shop.line.tiles if not tile.stage.target_s), default=1)
@@ -68,8 +71,8 @@ def board() -> str:
         alert_count=answer.listed.total,
         first=FIRST,
         behind=answer.behind,
-        change=None if change is None else change_table(change, locale),
-        dates=date_fields(locale, now_us, asked_us, against_us),
+        change=change,
+        dates=date_fields(locale, now_us, asked_us, None if change is None else change.from_us),
     )
 
 
@@ -89,22 +92,12 @@ def _compute(connection: Connection) -> BoardAnswer:
     return BoardAnswer(shop, listed, finished_on(connection, shop), *dues(connection, shop), lag_of(connection, now_us))
 
 
-def _past_answer(connection: Connection, locale: LocaleFormat, past: Past) -> BoardAnswer:
+def _board_at(connection: Connection, locale: LocaleFormat, at_us: int | None, known: int | None) -> BoardAnswer:
     read_lag(connection)
-    with past_board(connection, locale, past.known, past.at_us, past.now_us) as found:
+    now_us = current_hub().clock.utc_us()
+    with past_board(connection, locale, known, at_us, now_us) as found:
         finished = finished_on(found.moves, found.shop)
         return BoardAnswer(found.shop, AlertList([], 0, grave=False), finished, *_dues_at(found.shop), g.lag)
-
-
-def _asked(connection: Connection, locale: LocaleFormat, now_us: int) -> tuple[Past, int | None]:
-    """The past of the query, and the earlier time that it is compared with. Raises `ApiError` 400."""
-    past = asked_past(connection, now_us)
-    against_us, asked_us = asked_times(locale, now_us)
-    if against_us is None:
-        return past, None
-    if past.known is not None:
-        raise ApiError(400, "known together with against", "one of them", "Leave `known` out to compare two times.")
-    return past._replace(at_us=asked_us), against_us
 
 
 def alerts_of_hub(connection: Connection, now_us: int) -> list[Alert]:

@@ -1,16 +1,11 @@
-"""Board dates: the times of the board's query, and the fields and links that step by day."""
+"""Board dates: the fields of the board for a past time, and the links to the days beside it."""
 
 from datetime import datetime, timedelta
 from typing import NamedTuple
 from urllib.parse import urlencode
 
-from flask import request
-
-from server.api_errors import ApiError
 from server.locale_format import LocaleFormat
-from server.web.form_entries import moment
 
-MINUTE_US = 60_000_000
 DAY = timedelta(days=1)
 
 
@@ -26,27 +21,6 @@ class DateFields(NamedTuple):
     before: str
     after: str
     is_now: bool
-
-
-def asked_times(locale: LocaleFormat, now_us: int) -> tuple[int | None, int | None]:
-    """The earlier and the later time of the query `against` and `as_of`; the later one is None for the present.
-
-    With an earlier time the later one is never None. Raises `ApiError` 400.
-    """
-    asked_us, against_us = _past_time("as_of", locale, now_us), _past_time("against", locale, now_us)
-    if not request.args.get("against", "").strip():
-        return None, asked_us
-    asked_us, against_us = (now_us if us is None else us for us in (asked_us, against_us))
-    return min(asked_us, against_us), max(asked_us, against_us)
-
-
-def _past_time(word: str, locale: LocaleFormat, now_us: int) -> int | None:
-    """The past time of a query word; None for now. Raises `ApiError` 400."""
-    asked_us = moment(request.args.get(word, ""), locale)
-    if asked_us is not None and asked_us > now_us + MINUTE_US:  # the form has no seconds
-        came = f"the time {request.args[word][:40]!r}, which is in the future"
-        raise ApiError(400, came, "a past time", f"Open the board without `{word}` for now.")
-    return None if asked_us is None or asked_us >= now_us else asked_us
 
 
 def date_fields(locale: LocaleFormat, now_us: int, asked_us: int | None, against_us: int | None) -> DateFields:

@@ -38,6 +38,7 @@ from station.core.master_data import MasterData
 blueprint = Blueprint("item", __name__)
 segments(blueprint)
 blueprint.add_app_template_filter(visible_bytes)
+MOST_ROWS, MOST_FORMS = 100, 50  # rows of one list on the page; rows with a form of their own
 DONE = {"put-right": "Put right", "add": "Added", "void": "Taken back", "note": "Written down"}
 
 
@@ -72,6 +73,7 @@ def page(item: str | None) -> str:
             "one that was scanned, released or bound" + (" by then" if past.is_past else ""),
             f"{lag().words}: try again." if lag().events else "Scan it in the box above.",
         )
+    detail = _first(detail)
     names = DisplayNames(valuation.master_data, now_us)
     due = due_day(detail.row.due)
     due_us = None if due is None else shop_locale().day_end_us(due)
@@ -127,6 +129,19 @@ def put_right(item: str | None) -> Response:
     after = _places(item, now_us)
     flash(_outcome(entry, before, after))
     return redirect(item_url(item))
+
+
+def _first(detail: ItemDetail) -> ItemDetail:
+    """The newest rows of each list: a page of bounded size, with links to older events and to the files of all."""
+    return detail._replace(
+        visits=detail.visits[:MOST_ROWS],
+        moves=detail.moves[:MOST_ROWS],
+        events=detail.events[:MOST_ROWS],
+        more_events=detail.more_events or len(detail.events) > MOST_ROWS,
+        findings=detail.findings[:MOST_FORMS],
+        changes=detail.changes[:MOST_FORMS],
+        more_changes=detail.more_changes or len(detail.changes) > MOST_FORMS,
+    )
 
 
 def _accounts(detail: ItemDetail) -> list[tuple[str, int | None, str | None, int]]:

@@ -5,20 +5,21 @@ from urllib.parse import urlencode
 
 from flask import Blueprint, Response
 
+from server.api.past_query import asked_against, asked_past
 from server.auth.gate import readers
 from server.context import current_hub
 from server.locale_format import LocaleFormat
 from server.queries.board_state import board_state_at
 from server.queries.stage_summary import UnitQuantity
 from server.queries.stock_change import BEGUN, PlaceChange, StockChange, balanced, stock_change
-from server.query_words import query_words
-from server.web.board_dates import asked_times
+from server.query_words import AS_OF, query_words
 from server.web.listing import csv_file
 from server.web.template_filters import shop_locale
 from station.core.quantity import decimal_text
 
 blueprint = Blueprint("stock_change", __name__)
 MICROS = 1_000_000
+DAY_US = 86_400_000_000
 COLUMNS = (
     "stage", "name", "unit", "was", "came", "went", "finished", "scrapped", "is", "items_was", "items_came", "items_went",
     "items_is", "value_was", "value_came", "value_went", "value_revalued", "value_is",
@@ -89,16 +90,16 @@ def _amounts(amounts: tuple[UnitQuantity, ...], locale: LocaleFormat) -> str:
 
 @blueprint.get("/change.csv")
 @readers
-@query_words("as_of", "against")
+@query_words(AS_OF, "against")
 def file() -> Response:
     """The change between two times as a CSV file: a row for each place and unit. Without `against`, of the last day."""
     hub = current_hub()
     now_us = hub.clock.utc_us()
     with hub.store.read() as connection:
         locale = shop_locale(connection)
-        against_us, asked_us = asked_times(locale, now_us)
-        to_us = now_us if asked_us is None else asked_us
-        from_us = to_us - 86_400_000_000 if against_us is None else against_us
+        past, against_us = asked_past(connection, now_us), asked_against(connection, now_us)
+        before_us = past.time_us - DAY_US if against_us is None else against_us
+        from_us, to_us = sorted((before_us, past.time_us))
         was, now = (board_state_at(connection, locale, us) for us in (from_us, to_us))
         change = stock_change(connection, was, now)
     return csv_file("change", COLUMNS, [line for place in (*change.places, change.whole) for line in _lines(place)])

@@ -1,5 +1,6 @@
 """Processor time of a process and its children, by the names of their threads, from /proc."""
 
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -8,8 +9,9 @@ def tasks_of(pid: int) -> dict[int, Path]:
     found = {}
     for task in Path(f"/proc/{pid}/task").iterdir():
         found[int(task.name)] = task
-        for child in (task / "children").read_text().split():
-            found.update(tasks_of(int(child)))
+        with suppress(OSError):  # the thread ended meanwhile
+            for child in (task / "children").read_text().split():
+                found.update(tasks_of(int(child)))
     return found
 
 

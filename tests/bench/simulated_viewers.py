@@ -90,7 +90,8 @@ class Viewers:
             for viewer in self._viewers if self._fetch else ():
                 if viewer.notified and viewer.fetching is None and viewer.due_s <= now:
                     viewer.fetching, viewer.notified, viewer.sent_s = viewer.notified, [], now
-                    viewer.page.sendall(f"GET {self._path} HTTP/1.1\r\nHost: hub\r\nAccept: text/html\r\n\r\n".encode())
+                    head = f"GET {self._path} HTTP/1.1\r\nHost: hub\r\nAccept: text/html\r\nX-Refresh: 1\r\n\r\n"
+                    viewer.page.sendall(head.encode())
 
     def _notify(self, viewer: Viewer) -> None:
         viewer.lines += viewer.stream.recv(RECV_BYTES)
@@ -112,6 +113,8 @@ class Viewers:
             raise RuntimeError(msg)
         now, shown = time.monotonic(), viewer.fetching or []
         self.pages += 1
+        if b"data-behind" in body:  # a shared picture from before the newest scan
+            viewer.notified, shown = shown + viewer.notified, []
         self.shown_s += [now - self._recorded_s(station, number) for station, number in shown]
         viewer.answer, viewer.fetching = b"", None
         viewer.due_s = viewer.sent_s + max(REST_S, REST_TIMES * (now - viewer.sent_s))

@@ -8,6 +8,8 @@ from typing import Any
 
 import msgspec
 
+from station.core.hash_chain import genesis, link
+
 HERE = Path(__file__).parent
 VERSIONS = sorted(path.name for path in HERE.glob("v*"))
 ANSWERS = {
@@ -47,3 +49,15 @@ class Release:
 def endpoint_of(path: str) -> str:
     """The last word of an address."""
     return path.partition("?")[0].rpartition("/")[2]
+
+
+def a_log(log_id: bytes, *texts: str) -> tuple[bytes, bytes, dict[str, Any]]:
+    """The scans of a new log as a station sends them: the log, its tip, and the body of the request."""
+    tip, events = genesis(log_id), []
+    for text in texts:
+        raw = base64.b64encode(text.encode())
+        events.append(b'{"v":1,"kind":"scan","station":"saw-1","sw":"t","stage":"saw","raw":"%s"}' % raw)
+        tip = link(tip, events[-1])
+    encoded = [base64.b64encode(event).decode() for event in events]
+    body = {"from_seq": 1, "prev": genesis(log_id).hex(), "tip": tip.hex(), "events": encoded}
+    return log_id, tip, body

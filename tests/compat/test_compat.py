@@ -19,8 +19,7 @@ import pytest
 from running_hub import RunningHub, hub_command
 
 from server.projection.tables import FOLD_VERSION
-from station.core.hash_chain import genesis, link
-from tests.compat.releases import VERSIONS, Release, endpoint_of
+from tests.compat.releases import VERSIONS, Release, a_log, endpoint_of
 from tests.station.fixtures.fake_hub import TOKEN, FakeHub
 from tests.station.fixtures.station_process import Daemon
 
@@ -216,15 +215,3 @@ def test_a_hub_of_the_version_before_opens_makes_its_projections_anew_and_takes_
     with closing(sqlite3.connect(db)) as now:
         assert now.execute("SELECT v FROM projection WHERE k = 'fold_version'").fetchone() == (FOLD_VERSION,)
     assert hub.command("verify").stdout.endswith(" verified, no break.\n")
-
-
-def a_log(log_id: bytes, *texts: str) -> tuple[bytes, bytes, dict[str, Any]]:
-    """The scans of a new log as a station sends them: the log, its tip, and the body of the request."""
-    tip, events = genesis(log_id), []
-    for text in texts:
-        raw = base64.b64encode(text.encode())
-        events.append(b'{"v":1,"kind":"scan","station":"saw-1","sw":"t","stage":"saw","raw":"%s"}' % raw)
-        tip = link(tip, events[-1])
-    encoded = [base64.b64encode(event).decode() for event in events]
-    body = {"from_seq": 1, "prev": genesis(log_id).hex(), "tip": tip.hex(), "events": encoded}
-    return log_id, tip, body

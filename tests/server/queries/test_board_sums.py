@@ -12,7 +12,7 @@ from server.queries.current_stock import stock_now
 from server.queries.historical_stock import stock_at
 from server.queries.order_family import without_members
 from server.queries.stock_source import stock_source
-from server.queries.stock_sums import stock_sums
+from server.queries.stock_sums import stock_sums, stock_sums_at
 from server.queries.valuation import Valuation
 
 ABOUT_STOCK = {"limit", "late", "waited", "held"}
@@ -44,7 +44,10 @@ def test_every_figure_of_the_board_is_that_of_its_stock_rows(shop_writer, seed):
             else:
                 shop = board_state_at(connection, LocaleFormat(), at_us)
             assert figures(shop.line) == oracle.line(shop.line), at_us
-            sums = stock_sums(connection, valuation, stock_source(at_us), past=at_us is not None, most_ticks=3)
+            if at_us is None:
+                sums = stock_sums(connection, valuation, stock_source(None), past=False, most_ticks=3)
+            else:
+                sums = stock_sums_at(connection, valuation, at_us, most_ticks=3)
             for tile in shop.line.tiles:
                 stage, target_s = tile.stage.stage, tile.stage.target_s
                 assert [tuple(tick) for tick in tile.ticks] == oracle.ticks(stage, target_s)
