@@ -54,7 +54,7 @@ def page(item: str | None) -> str:
         locale = shop_locale(connection)
         past = asked_past(connection, current_hub().clock.utc_us())
         now_us = past.time_us
-        with _tables(connection, item, past) as (tables, shop):
+        with item_tables(connection, item, past) as (tables, shop):
             valuation = Valuation(shop, now_us)
             detail = item_detail(tables, item, valuation, before, locale.quantity)
             open_rules = {found.rule for found in detail.findings if found.is_open} if detail else ()
@@ -105,7 +105,7 @@ def page(item: str | None) -> str:
 
 
 @contextmanager
-def _tables(connection: Connection, item: str, past: Past) -> Iterator[tuple[Connection, MasterData]]:
+def item_tables(connection: Connection, item: str, past: Past) -> Iterator[tuple[Connection, MasterData]]:
     """The tables that hold the item as the request asks for it, and the definitions that apply to it."""
     if not past.is_past:
         yield connection, master_data(connection)

@@ -35,10 +35,11 @@ from station.journal.schema import (
 from station.journal.verify_chain import walk
 from station.journal.wal import believed_frames, commits_behind, read_wal, wal_of
 from station.system.files import flush_folder
-from station.system.progress import Advance, Show, unseen
+from station.system.progress import Show, counted, unseen
 
 SLICE = 1_000
 Opened = TypeVar("Opened")
+Opening = tuple[Database, tuple[str, ...]]
 
 
 class DamagedJournal(JournalError):
@@ -64,8 +65,6 @@ def open_locked(
     show: Show = unseen,
 ) -> Opened:
     """Lock the journal at `path`, open it with its ballast laid, and return the result of `make`.
-
-    `show` gets the progress of the check of the chain, of a migration and of a salvage.
 
     The lock is released if anything fails. Raises as `Journal.open`.
     """
@@ -119,9 +118,7 @@ def glance(journal: Path, *, main_file_only: bool) -> JournalGlance:
         return JournalGlance()
 
 
-def open_database(
-    journal: Path, origin: LogOrigin, named_log: bytes | None, show: Show = unseen
-) -> tuple[Database, tuple[str, ...]]:
+def open_database(journal: Path, origin: LogOrigin, named_log: bytes | None, show: Show = unseen) -> Opening:
     """The writing connection to a checked journal, and what was done, in sentences.
 
     1. Finish a change to a new log that a stop interrupted.
@@ -158,9 +155,7 @@ def open_database(
     return db, tuple(news)
 
 
-def open_with_ballast(
-    journal: Path, origin: LogOrigin, named_log: bytes | None, show: Show = unseen
-) -> tuple[Database, tuple[str, ...]]:
+def open_with_ballast(journal: Path, origin: LogOrigin, named_log: bytes | None, show: Show = unseen) -> Opening:
     """As `open_database`. On a full disk the ballast is freed, because only a running station can prune."""
     try:
         return open_database(journal, origin, named_log, show)
@@ -212,8 +207,7 @@ def open_again(journal: Path, log_id: bytes, promised: Tip) -> Database:
 
     1. Make the settings and read them back.
     2. Checkpoint the whole write-ahead log with a flush, and truncate it. This removes the frames of the refused commit,
-    and no
-       later event depends on pages that are in memory alone.
+       and no later event depends on pages that are in memory alone.
     3. Compare the log id and the last event with the last receipt, and verify the chain from the last verified point.
     4. Write the verified point, which proves that a commit is possible again.
 
@@ -353,23 +347,15 @@ def replace_damaged(journal: Path, origin: LogOrigin, named_log: bytes | None, d
         msg = f"The medium under {journal} cannot be read: {error}. Replace the card."
         raise JournalLost(msg) from error
     rows = carve(raw.get(journal, b""), raw.get(wal_of(journal), b""))
-    old = in_order(rows, fields.durable_thru, fields.start)
-    log_id = fields.log_id or named_log or UNKNOWN_LOG
+    old, log_id = in_order(rows, fields.durable_thru, fields.start), fields.log_id or named_log or UNKNOWN_LOG
     last = old[-1] if old else None
     before = PreviousLog(log_id, last.seq if last else 1, last.hash if last else UNKNOWN_HASH, f"damaged: {damage}")
     template = origin.event("salvage")
-    salvaged = (salvage_event(event, log_id.hex(), template) for event in _counted(old, show("Salvage", "event")))
+    salvaged = (salvage_event(event, log_id.hex(), template) for event in counted(old, show("Salvage", "event")))
     make_next(journal, origin, before, salvaged, QUARANTINE, carried_after=fields.durable_thru)
     aside = finish(journal)
     readable = sum(event.encoded is not None for event in old)
     return f"{damage} The files are in {aside}; {readable} of {len(old)} events were read back into a new log."
-
-
-def _counted(events: list[SalvagedEvent], advance: Advance) -> Iterator[SalvagedEvent]:
-    for number, event in enumerate(events, 1):
-        yield event
-        if number % SLICE == 0:
-            advance(number, len(events))
 
 
 def follow(

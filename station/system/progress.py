@@ -13,16 +13,18 @@ to standard error, because standard output is for the result.
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TextIO
+from typing import TextIO, TypeVar
 
 SURE_AFTER_S = 1.0  # a rate of the first moments says nothing about the rest
 REWRITE_S = 0.25
 PLAIN_S = 5.0
 MINUTES_FROM_S = 120
 HOURS_FROM_S = 7200
+COUNTED_AT_ONCE = 1_000
+Thing = TypeVar("Thing")
 
 Advance = Callable[[int, int], None]  # (steps done, steps in all); called by the work itself
 
@@ -77,6 +79,14 @@ class Progress:
         elif self.total is None or self.done < self.total:
             parts += [f"after {span_text(round(self.elapsed_s))}"]
         return ", ".join(parts)
+
+
+def counted(things: Sequence[Thing], advance: Advance) -> Iterator[Thing]:
+    """The things of a sequence, with the progress behind each COUNTED_AT_ONCE."""
+    for number, thing in enumerate(things, 1):
+        yield thing
+        if number % COUNTED_AT_ONCE == 0:
+            advance(number, len(things))
 
 
 Listener = Callable[[Progress], None]
