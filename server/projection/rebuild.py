@@ -390,13 +390,8 @@ def _projected(source: Connection, target: Connection) -> Iterator[list[LedgerRo
 
 
 def _differences(table: Table, live: Connection, rebuilt: Connection) -> Iterator[RowDifference]:
-    have = _row_counts(live, folded_rows(table))
-    want = _row_counts(rebuilt, folded_rows(table))
+    have, want = (Counter(map(tuple, rows.execute(folded_rows(table)))) for rows in (live, rebuilt))
     for row in sorted(have.keys() | want.keys(), key=repr):
         more = have[row] - want[row]
         for _ in range(abs(more)):
             yield RowDifference(table.name, "+" if more > 0 else "-", row)
-
-
-def _row_counts(connection: Connection, columns: list[Any]) -> Counter[tuple[Any, ...]]:
-    return Counter(map(tuple, connection.execute(select(*columns))))
