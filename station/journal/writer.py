@@ -24,9 +24,8 @@ from station.system.files import flush_folder
 from station.system.progress import Show, unseen
 
 IDLE_S, MOST_WAL = 1.0, 4 * MIB
-KEEP_DAYS = 90
+KEEP_DAYS, PRUNE_STEP = 90, 500
 OUT_OF_RANGE = (sqlite3.DataError, sqlite3.InterfaceError, sqlite3.ProgrammingError, OverflowError, UnicodeEncodeError)
-PRUNE_STEP = 500
 
 
 class Journal(JournalQueries, AbstractContextManager["Journal"]):
@@ -74,7 +73,9 @@ class Journal(JournalQueries, AbstractContextManager["Journal"]):
         """
         path = Path(path).resolve()  # SQLite keeps the write-ahead log beside the real file
         origin, most = LogOrigin(station, sw, boot, hardware_id, now_ns), most_ballast_bytes
-        return startup.open_locked(path, origin, most, lambda lock, db, news: cls(path, origin, lock, db, news, most), show)
+        return startup.open_locked(
+            path, origin, most, lambda lock, db, news: cls(path, origin, lock, db, news, most), show
+        )
 
     @property
     def tip(self) -> Tip:
