@@ -81,7 +81,7 @@ def folded_bytes(connection: Connection) -> int:
         return int(connection.execute(query, {"names": names}).scalar_one())
     sample = select(func.length(ledger.c.bytes).label("size")).order_by(ledger.c.pos.desc()).limit(SAMPLE).subquery()
     mean = connection.execute(select(func.avg(sample.c.size))).scalar() or 0
-    events = connection.execute(select(func.coalesce(func.max(ledger.c.pos), 0))).scalar_one()
+    events = int(connection.execute(select(func.coalesce(func.max(ledger.c.pos), 0))).scalar_one())
     whole = database_bytes(connection)
     return int(max(round(whole - events * (float(mean) + EVENT_BYTES)), round(LEAST_FOLDED * whole)))
 

@@ -5,10 +5,11 @@ functions over the whole set, and each item is folded once. A difference between
 """
 
 from array import array
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Select, Table, and_, bindparam, create_engine, func, select
+from sqlalchemy import Connection, Table, and_, bindparam, create_engine, func, select
 from sqlalchemy.pool import StaticPool
 
 from server.db.bulk_insert import insert_many
@@ -364,16 +365,8 @@ class _Folding:
 
 
 def _differences(table: Table, live: Connection, rebuilt: Connection) -> Iterator[RowDifference]:
-    have = _row_counts(live, folded_rows(table))
-    want = _row_counts(rebuilt, folded_rows(table))
+    have, want = (Counter(map(tuple, rows.execute(folded_rows(table)))) for rows in (live, rebuilt))
     for row in sorted(have.keys() | want.keys(), key=repr):
-        more = have.get(row, 0) - want.get(row, 0)
+        more = have[row] - want[row]
         for _ in range(abs(more)):
             yield RowDifference(table.name, "+" if more > 0 else "-", row)
-
-
-def _row_counts(connection: Connection, query: Select[Any]) -> dict[tuple[Any, ...], int]:
-    counts: dict[tuple[Any, ...], int] = {}
-    for row in map(tuple, connection.execute(query)):
-        counts[row] = counts.get(row, 0) + 1
-    return counts
