@@ -6,7 +6,15 @@ are never added.
 
 from flask import Blueprint, Response, request
 
-from server.api import call_answer, item_answer, order_answer, site_answer, unknown_code_answer, wip_answer
+from server.api import (
+    call_answer,
+    item_answer,
+    order_answer,
+    site_answer,
+    unknown_code_answer,
+    value_answer,
+    wip_answer,
+)
 from server.api.format import time
 from server.api.openapi import documented
 from server.api.past_query import asked_against, asked_past
@@ -30,6 +38,7 @@ from server.queries.stage_order import line_of
 from server.queries.stock_change import stock_change
 from server.queries.unknown_codes import count_unknown, unknown_after
 from server.queries.valuation import Valuation
+from server.queries.value_slices import ValueBy, chosen, leaves, value_slices
 from server.queries.wip import GroupBy, wip
 from server.urls import before_pos, segments
 
@@ -70,6 +79,25 @@ def change_of_stock() -> Response:
         was, now = (board_state_at(connection, locale, us) for us in (first_us, last_us))
         change = stock_change(connection, was, now)
     return json_answer(wip_answer.change_answer(change, lag))
+
+
+@blueprint.get("/api/v1/value")
+@documented(value_answer.ValueAnswer, query=value_answer.ValueQuery, errors=(400, 401, 403))
+@readers
+def value() -> Response:
+    """The value of work in process by one attribute and across another one, now or `as_of` a past time."""
+    now_us = current_hub().clock.utc_us()
+    by = _value_by("by", ValueBy.STAGE)
+    across = _value_by("across", ValueBy.STAGE if by == ValueBy.COMPONENT else ValueBy.COMPONENT)
+    wanted = {each: request.args[each] for each in ValueBy if each in request.args}
+    limit, cursor = page_of()
+    after = _after_row(cursor, by)
+    with current_hub().store.read() as connection:
+        lag = lag_of(connection, now_us)
+        past = asked_past(connection, now_us, lag.pos)
+        valuation, stock = past_stock(connection, past.known, past.at_us, now_us)
+    slices = value_slices(chosen(leaves(stock, valuation), wanted, valuation.at_us), by, across, valuation)
+    return json_answer(value_answer.value_answer(slices, valuation.at_us, past.known_pos, lag, after, limit))
 
 
 @blueprint.get("/api/v1/items/<segment:item>", merge_slashes=False)
@@ -211,7 +239,7 @@ def _flag(name: str) -> bool:
     return text == "1"
 
 
-def _after_row(cursor: str, by: GroupBy) -> wip_answer.RowCursor | None:
+def _after_row(cursor: str, by: GroupBy | ValueBy) -> wip_answer.RowCursor | None:
     """The place of the last row of the page before, from its cursor. Raises `ApiError` 400."""
     if not cursor:
         return None
@@ -235,6 +263,15 @@ def _before_call(cursor: str) -> tuple[int, str, int] | None:
         return int(at_us[:20]), log, int(seq[:20])
     except ValueError:
         raise ApiError(400, f"cursor {cursor[:40]!r}", "the `cursor` of an answer", "Start without one.") from None
+
+
+def _value_by(word: str, default: ValueBy) -> ValueBy:
+    text = request.args.get(word) or default
+    try:
+        return ValueBy(text)
+    except ValueError:
+        expected = f"one of {', '.join(ValueBy)}"
+        raise ApiError(400, f"{word} {text[:40]!r}", expected, f"Leave it out for {default}.") from None
 
 
 def _by(text: str) -> GroupBy:

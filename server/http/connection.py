@@ -12,7 +12,7 @@ from server.http.request_buffer import RequestBuffer, WholeRequest
 HEAD_S = 15.0
 REQUEST_S = 60.0
 SEND_S = 60.0
-ADDRESS_CONNECTIONS = 64
+ADDRESS_CONNECTIONS = 128  # all streams of pages behind one proxy, and further requests
 MAX_CONNECTIONS = 2_048
 MAX_BUFFERED_BYTES = 32 * 1024 * 1024
 

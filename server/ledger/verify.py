@@ -7,6 +7,7 @@ forks and gaps are no breaks: ingest recorded them on arrival.
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from hashlib import sha256
+from itertools import chain
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Select, Table, cast, select
@@ -142,7 +143,7 @@ def notes(connection: Connection) -> list[str]:
     """
     owners = LogOwners(connection, last_pos(connection))
     seqs_of: dict[tuple[str, str], list[int]] = {}
-    for row in all_rows(connection):
+    for row in chain.from_iterable(all_rows(connection)):
         if not owners.is_hubs(row.stored.log):
             for what in _not_permitted(row, owners):
                 seqs_of.setdefault((row.stored.log, what), []).append(row.stored.seq)

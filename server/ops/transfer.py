@@ -58,7 +58,7 @@ VIEWS = {
         SELECT event_item.item, UTC(event_item.key_us) AS at_utc, event_item.verb, event_item.code,
             log.station, event_state.status, event_item.pos
         FROM event_item JOIN event_state ON event_state.pos = event_item.pos
-            JOIN log ON log.log_id = event_state.log_id""",
+            JOIN ledger ON ledger.pos = event_item.pos JOIN log ON log.log_id = ledger.log_id""",
     "open_findings": """
         SELECT item, rule, stage, station, UTC(key_us) AS at_utc, args
         FROM finding WHERE answered_us IS NULL AND NOT ended""",

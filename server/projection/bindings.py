@@ -7,14 +7,14 @@ bound at a bench has no meaning for earlier scans: it was then attached to somet
 """
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from sqlalchemy import Connection, select
 
 from server.db.bulk_insert import insert_many
 from server.projection.dead_letters import attribute_error
-from server.projection.ledger_row import LedgerRow
+from server.projection.ledger_row import AT_ONCE, LedgerRow
 from server.projection.tables import binding
 from station.core.codes import (
     CodeType,
@@ -29,6 +29,7 @@ from station.core.codes.identity import PUBLISHED, gtin_key, gtin_texts
 from station.core.ledger.void_resolution import effective
 from station.core.master_data import Definition
 
+MOST_KEYS = 20_000  # keys of codes, cached with their bindings
 MOST_NAMES = 50_000  # cached results of pattern matching; one match costs microseconds
 PATTERNED = frozenset({None, "own", "text", "uid", "ambiguous"})
 BINDING = frozenset({"code.bind", "bind", "unbind"})
@@ -54,21 +55,63 @@ class NamedItem(NamedTuple):
 
 
 class Bindings:
-    """All bindings, in memory, and the shop's patterns as of any time."""
+    """The bindings of codes, read from their rows when a code is looked up, and the shop's patterns as of any time.
 
-    def __init__(self, connection: Connection) -> None:
-        self._bound: dict[str, list[BindingChange]] = {}  # by the key of the code
-        self._key_of: dict[str, str] = {}  # of every code that was ever bound, as it was written
-        self._spellings: dict[str, set[str]] = {}  # these codes by their keys
-        self._code_at: dict[int, str] = {}
-        for row in connection.execute(select(binding)):
-            at = (row.key_us, row.log_id.hex(), row.seq)
-            self._store(row.code, BindingChange(at, row.pos, row.item, row.as_, row.from_office))
-        for versions in self._bound.values():
-            versions.sort(key=_order)
+    At most MOST_KEYS keys are cached with their bindings, those without any too. `load` reads many keys with one statement.
+    """
+
+    def __init__(self, connection: Connection, most_keys: int = MOST_KEYS) -> None:
+        self._connection, self._most_keys = connection, most_keys
+        self._any: bool | None = None  # whether any code is bound; None: not read yet
+        self._bound: dict[str, tuple[BindingChange, ...]] = {}  # by the key of the code
+        self._written: dict[str, frozenset[str]] = {}  # the bound codes of the same keys, as they were written
         self._eras: list[int] = []
         self._patterns: list[tuple[Pattern, ...]] = [()]
         self._names: dict[tuple[str, int], NamedItem] = {}
+
+    def read_from(self, connection: Connection) -> None:
+        """Read rows from this connection from now on."""
+        self._connection = connection
+
+    def load(self, rows: Iterable[LedgerRow]) -> None:
+        """Read the bindings of the codes of these events with few statements."""
+        self.load_codes({row.code: row.identity for row in rows if row.code is not None})
+
+    def load_codes(self, codes: Mapping[str, str]) -> None:
+        """Read the bindings of these codes (code -> its identity) with few statements."""
+        if codes and self._has_any():
+            keys = {*codes.values(), *(binding_key(code) for code in codes)}
+            self._load([key for key in keys if key not in self._bound])
+
+    def _has_any(self) -> bool:
+        if self._any is None:
+            self._any = self._connection.execute(select(binding.c.pos).limit(1)).first() is not None
+        return self._any
+
+    def _load(self, keys: list[str]) -> None:
+        if len(self._bound) + len(keys) > self._most_keys:
+            self._bound.clear()
+            self._written.clear()
+        for start in range(0, len(keys), AT_ONCE):
+            chunk = keys[start : start + AT_ONCE]
+            found: dict[str, list[tuple[str, BindingChange]]] = {key: [] for key in chunk}
+            for row in self._connection.execute(select(binding).where(binding.c.key.in_(chunk))):
+                at = (row.key_us, row.log_id.hex(), row.seq)
+                change = BindingChange(at, row.pos, row.item, row.as_, row.from_office)
+                found[row.key].append((row.code, change))
+            for key, bound in found.items():
+                self._bound[key] = tuple(sorted((change for _, change in bound), key=_order))
+                self._written[key] = frozenset(code for code, _ in bound)
+
+    def _of(self, key: str) -> tuple[BindingChange, ...]:
+        if key not in self._bound:
+            self._load([key])
+        return self._bound[key]
+
+    def _key_of(self, code: str) -> str | None:
+        """The key of a code that is bound as it is written here; None for every other one."""
+        key = binding_key(code)
+        return key if self._of(key) and code in self._written[key] else None
 
     def use(self, definitions: Iterable[Definition]) -> bool:
         """Replace the pattern definitions by the complete new set; returns whether anything changed."""
@@ -89,10 +132,12 @@ class Bindings:
 
     def bound(self, code: str, identity: str, scheme: str | None, at: tuple[int, str, int]) -> BindingChange | None:
         """The binding of a code at an order key; None where it has none or was unbound."""
-        versions = self._bound.get(identity)
-        if not versions and self._bound:
-            key = self._key_of.get(code) or (None if scheme in PUBLISHED else gtin_key(code))
-            versions = self._bound.get(key) if key is not None else None
+        if not self._has_any():
+            return None
+        versions = self._of(identity)
+        if not versions:
+            key = self._key_of(code) or (None if scheme in PUBLISHED else gtin_key(code))
+            versions = self._of(key) if key is not None else ()
         if not versions:
             return None
         index = bisect_right(versions, at, key=lambda change: change.at) - 1
@@ -137,33 +182,30 @@ class Bindings:
         `rows`: each event with its corrected verb. `read`: reads a binding from an event, by default `binds`.
         """
         read = read or binds
-        changed: set[str] = set()
-        for row, _ in rows:
-            code = self._code_at.pop(row.pos, None) if row.was is not None else None
-            if code is not None:
-                changed.add(code)
-                key = binding_key(code)
-                self._bound[key] = [change for change in self._bound[key] if change.pos != row.pos]
-                connection.execute(binding.delete().where(binding.c.pos == row.pos))
+        changed = self._delete(connection, [row.pos for row, _ in rows if row.was is not None])
         new = [bound for row, verb in rows if (bound := attribute_error(row.pos, read, row, verb)) is not None]
-        for code, change in new:
-            changed.add(code)
-            self._store(code, change)
-            self._bound[binding_key(code)].sort(key=_order)
         insert_many(connection, binding, [binding_row(code, change) for code, change in new])
+        changed.update(code for code, _ in new)
+        for key in {binding_key(code) for code in changed}:
+            self._bound.pop(key, None)
+        if changed:
+            self._any = None
         return {spelling for code in changed for spelling in self._spelled(code)}
 
-    def _spelled(self, code: str) -> set[str]:
-        """The key of a code, and all texts that this key is known to be written in."""
-        key = binding_key(code)
-        return {code, key, *gtin_texts(key), *self._spellings.get(key, ())}
+    def _delete(self, connection: Connection, positions: list[int]) -> set[str]:
+        """Delete the bindings of these events; their codes."""
+        codes: set[str] = set()
+        for start in range(0, len(positions) if self._has_any() else 0, AT_ONCE):
+            of_events = binding.c.pos.in_(positions[start : start + AT_ONCE])
+            codes.update(connection.execute(select(binding.c.code).where(of_events)).scalars())
+            connection.execute(binding.delete().where(of_events))
+        return codes
 
-    def _store(self, code: str, change: BindingChange) -> None:
+    def _spelled(self, code: str) -> set[str]:
+        """The key of a code, and all texts in which this key is bound or may be written."""
         key = binding_key(code)
-        self._bound.setdefault(key, []).append(change)
-        self._key_of[code] = key
-        self._spellings.setdefault(key, set()).add(code)
-        self._code_at[change.pos] = code
+        self._of(key)
+        return {code, key, *gtin_texts(key), *self._written[key]}
 
 
 def _order(change: BindingChange) -> tuple[object, ...]:
@@ -174,7 +216,8 @@ def _order(change: BindingChange) -> tuple[object, ...]:
 def binding_row(code: str, change: BindingChange) -> tuple[object, ...]:
     """A row of the table `binding`."""
     key_us, log, seq = change.at
-    return (code, change.item, change.as_, change.from_office, key_us, bytes.fromhex(log), seq, change.pos)
+    place = (key_us, bytes.fromhex(log), seq, change.pos)
+    return (code, change.item, change.as_, change.from_office, *place, binding_key(code))
 
 
 def binds(row: LedgerRow, verb: str) -> tuple[str, BindingChange] | None:

@@ -9,13 +9,14 @@ from collections.abc import Callable
 from itertools import chain
 from typing import NamedTuple
 
-from sqlalchemy import Connection, and_, select
+from sqlalchemy import Connection, select
 
 from server.db.bulk_insert import insert_many, insert_text, run_many
 from server.projection.dead_letters import attribute_error
-from server.projection.internal_tables import anchor, boot, parent, run
+from server.projection.internal_tables import anchor, boot, parent, run, word
 from server.projection.ledger_row import LedgerRow
 from server.projection.tables import event_state
+from server.projection.words import word_id
 from station.core.ledger.times import (
     UNKNOWN,
     BootClock,
@@ -158,7 +159,8 @@ class BootClocks:
         """Recompute the runs of a log that got rows in its middle: the order of its boots may have changed."""
         log_id = bytes.fromhex(log)
         c = event_state.c
-        projected = select(c.at_seq, c.boot, c.mono_ns).where(and_(c.at_log == log_id, c.boot.is_not(None)))
+        projected = select(c.at_seq, word.c.text, c.mono_ns).join(word, word.c.id == c.boot)
+        projected = projected.where(c.at_log == word_id(log))
         stamps = [EventTime(log, *values) for values in connection.execute(projected)] + [row.stamp for row in new]
         stamps.sort(key=lambda stamp: (stamp.seq, stamp.boot or "", stamp.mono_ns or 0))
         after = list(runs(stamps))

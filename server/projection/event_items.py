@@ -61,6 +61,10 @@ class Corrections:
         changes = [change for place in row.places for change in self._of.get(place.log, {}).values()]
         return corrected(row.places, changes) if changes else {}
 
+    def every(self) -> list[Correction]:
+        """All corrections."""
+        return [change for of_log in self._of.values() for change in of_log.values()]
+
     def of(self, row: LedgerRow) -> list[Correction]:
         """The corrections of one event, in the order in which they are applied: a later one replaces an earlier one."""
         changes = [change for place in row.places for change in self._of.get(place.log, {}).values()]
@@ -163,9 +167,10 @@ class ItemEventBuilder:
     ) -> None:
         self._bindings, self._corrections, self._orders, self._item_event = bindings, corrections, orders, item_event
 
-    def load(self, connection: Connection, items: Iterable[str]) -> None:
-        """Load for many items, with few statements, whether they were released."""
+    def load(self, connection: Connection, items: Iterable[str], rows: Iterable[LedgerRow] = ()) -> None:
+        """Load for many items, with few statements, whether they were released, and the bindings of these events."""
         self._orders.load(connection, items)
+        self._bindings.load(rows)
 
     def definitions(self, connection: Connection) -> tuple[bool, bool]:
         """Whether the shop has any pattern or release, and any release.
@@ -221,8 +226,7 @@ def insert_links(connection: Connection, rows: Iterable[tuple[LedgerRow, list[Ev
             if link.item == NOTHING:
                 unlinked.append((row.pos, link.code))
             else:
-                place = (bytes.fromhex(row.counted.log), row.counted.seq, row.pos)
-                linked.append((link.item, link.key_us, *place, link.code, link.verb))
+                linked.append((link.item, link.key_us, row.pos, link.code, link.verb))
     insert_many(connection, event_item, linked)
     insert_many(connection, no_item, unlinked)
 

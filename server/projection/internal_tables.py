@@ -34,6 +34,14 @@ anchor = Table(
     Index("anchor_boot", "boot"),
 )
 
+# Log ids (hex) and boot ids, by the numbers that `event_state` has.
+word = Table(
+    "word",
+    metadata,
+    Column("id", Serial, primary_key=True, autoincrement=False),
+    Column("text", Key, nullable=False, unique=True),
+)
+
 boot = Table("boot", metadata, Column("boot", Key, primary_key=True), Column("last_ns", BigInteger, nullable=False))
 
 run = Table(
@@ -176,6 +184,7 @@ claim = Table(
 )
 
 OWN_TABLES = (
-    set_aside, claim, anchor, boot, run, parent, void_mark, resent, correction, looked_up, checkpoint, dirty_code, no_item,
+    set_aside, claim, word, anchor, boot, run, parent, void_mark, resent, correction, looked_up, checkpoint, dirty_code,
+    no_item,
     tag_number, code_key, call_mark,
 )  # fmt: skip

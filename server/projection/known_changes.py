@@ -23,14 +23,15 @@ from server.projection.event_items import (
     stored_links,
     verb_of,
 )
-from server.projection.internal_tables import correction, looked_up, no_item, resent, void_mark
+from server.projection.internal_tables import correction, looked_up, no_item, resent, void_mark, word
 from server.projection.known_keys import keys_at
-from server.projection.ledger_row import AT_ONCE, NOT_PERMITTED, LedgerRow, rows_at, state_rows
+from server.projection.ledger_row import AT_ONCE, NOT_PERMITTED, LedgerRow, rows_at, state_rows, words_of
 from server.projection.log_permissions import LogOwners
 from server.projection.pipeline import PATTERNS, corrected_rows
 from server.projection.released_orders import RELEASE, ReleasedOrders
 from server.projection.tables import binding, definition, event_item, event_state, move
 from server.projection.void_state import VoidState
+from server.projection.words import Words, word_id
 from station.core.codes import binding_key
 from station.core.codes.identity import gtin_texts
 from station.core.ledger.moves import FIRST_SEEN
@@ -98,7 +99,7 @@ class KnownChanges:
                 chunk = table.c.pos.in_(positions[start : start + AT_ONCE])
                 insert_many(self.scratch, table, [tuple(row) for row in self._live.execute(select(table).where(chunk))])
         rows = rows_at(self._live, self._positions_of(places))
-        insert_many(self.scratch, event_state, state_rows(rows))
+        insert_many(self.scratch, event_state, state_rows(rows, Words().ids(self.scratch, words_of(rows))))
         state = VoidState.load(self.scratch, LogOwners(self._live, self.pos))
         self.scratch.execute(event_state.delete())
         flipped = []
@@ -287,12 +288,14 @@ class KnownChanges:
         log_ids |= {*self._live.execute(select(resent.c.at_log).distinct()).scalars()}
         horizon_us = 0
         for log_id in log_ids:
-            in_log = and_(state.at_log == log_id, state.pos <= self.pos)
+            in_log = and_(state.at_log == word_id(log_id.hex()), state.pos <= self.pos)
             seq = self._live.execute(select(state.at_seq).where(in_log).order_by(state.at_seq.desc()).limit(1)).scalar()
             if seq is not None:  # keys do not decrease within a log; a fork has two events at one place
                 last = select(func.max(state.key_us)).where(and_(in_log, state.at_seq == seq))
                 horizon_us = max(horizon_us, self._live.execute(last).scalar_one())
-        hub_logs = select(owner.log_id).where(and_(owner.device.is_(None), owner.station == HUB))
+        of_hub = select(owner.log_id).where(and_(owner.device.is_(None), owner.station == HUB))
+        names = [log_id.hex() for log_id in self._live.execute(of_hub).scalars()]
+        hub_logs = select(word.c.id).where(word.c.text.in_(names))
         entered = (
             select(func.max(i.key_us))
             .select_from(event_state.join(event_item, i.pos == state.pos))

@@ -11,10 +11,11 @@ from typing import Any
 from sqlalchemy import Connection, and_, func, select
 
 from server.projection.boot_clocks import MAX_SEQ, anchor_row, parent_of
-from server.projection.internal_tables import anchor, boot, parent, resent, run
+from server.projection.internal_tables import anchor, boot, parent, resent, run, word
 from server.projection.ledger_row import LedgerRow, rows_at
 from server.projection.order_keys import place_before
 from server.projection.tables import event_state
+from server.projection.words import word_id
 from station.core.ledger.times import (
     BootClock,
     BootRun,
@@ -46,13 +47,18 @@ class _KnownClocks:
         self._connection, self._pos = connection, pos
         self._anchors = [row for row in flipped if row.event is not None and row.event.kind == "anchor"]
         c = event_state.c
+        log_word, boot_word = word.alias(), word.alias()
         later = connection.execute(
-            select(c.at_log, c.boot, func.min(c.at_seq)).where(c.pos > pos).group_by(c.at_log, c.boot)
+            select(log_word.c.text, boot_word.c.text, func.min(c.at_seq))
+            .select_from(event_state)
+            .join(log_word, log_word.c.id == c.at_log)
+            .outerjoin(boot_word, boot_word.c.id == c.boot)
+            .where(c.pos > pos)
+            .group_by(log_word.c.text, boot_word.c.text)
         ).all()
         self._later_boots = {name for _, name, _ in later if name is not None}
         self._first_later: dict[str, int] = {}
-        for log_id, _, seq in later:
-            log = log_id.hex()
+        for log, _, seq in later:
             self._first_later[log] = min(seq, self._first_later.get(log, seq))
         self._mixed = {log for log, seq in self._first_later.items() if self._has_earlier_behind(log, seq)}
         sent_again = connection.execute(select(resent.c.at_log).distinct()).scalars()
@@ -66,7 +72,7 @@ class _KnownClocks:
     def _has_earlier_behind(self, log: str, seq: int) -> bool:
         """Whether an event up to the position is at or behind the first place that a later event took."""
         c = event_state.c
-        behind = and_(c.at_log == bytes.fromhex(log), c.at_seq >= seq, c.pos <= self._pos)
+        behind = and_(c.at_log == word_id(log), c.at_seq >= seq, c.pos <= self._pos)
         return self._connection.execute(select(c.pos).where(behind).limit(1)).first() is not None
 
     def _known_runs(self, log: str) -> list[BootRun]:
@@ -79,11 +85,15 @@ class _KnownClocks:
     def _stamps(self, log: str, from_seq: int) -> list[tuple[int, EventTime, OrderKey]]:
         """(position, time, key of today) of the events of a log from a place on, in sequence."""
         c = event_state.c
-        query = select(c.pos, c.at_seq, c.boot, c.mono_ns, c.since_ns, c.key_us, c.lo_us, c.hi_us, c.approx).where(
-            and_(c.at_log == bytes.fromhex(log), c.at_seq >= from_seq, c.pos <= self._pos)
+        boot_id = word.c.text.label("boot_id")
+        query = (
+            select(c.pos, c.at_seq, boot_id, c.mono_ns, c.since_ns, c.key_us, c.lo_us, c.hi_us, c.approx)
+            .select_from(event_state)
+            .outerjoin(word, word.c.id == c.boot)
+            .where(and_(c.at_log == word_id(log), c.at_seq >= from_seq, c.pos <= self._pos))
         )
         rows = [
-            (row.pos, EventTime(log, row.at_seq, row.boot, row.mono_ns, row.since_ns),
+            (row.pos, EventTime(log, row.at_seq, row.boot_id, row.mono_ns, row.since_ns),
              OrderKey(row.key_us, row.lo_us, row.hi_us, row.approx))
             for row in self._connection.execute(query)
         ]  # fmt: skip
@@ -109,7 +119,7 @@ class _KnownClocks:
             return self._connection.execute(select(boot.c.last_ns).where(boot.c.boot == name)).scalar() or 0
         c, last_ns = event_state.c, 0
         for log in {begin.log for of_log in self._runs.values() for begin in of_log if begin.boot == name}:
-            query = select(c.mono_ns).where(and_(c.at_log == bytes.fromhex(log), c.boot == name, c.pos <= self._pos))
+            query = select(c.mono_ns).where(and_(c.at_log == word_id(log), c.boot == word_id(name), c.pos <= self._pos))
             if log in self._out_of_order:
                 query = query.order_by(c.mono_ns.desc().nulls_last()).limit(1)
             else:  # boottimes increase within a log: the last place has the greatest
@@ -125,7 +135,7 @@ class _KnownClocks:
         c = event_state.c
         for log in today:
             if self._first_later.get(log, MAX_SEQ) <= 1:
-                first = select(c.pos).where(and_(c.at_log == bytes.fromhex(log), c.at_seq == 1, c.pos <= self._pos))
+                first = select(c.pos).where(and_(c.at_log == word_id(log), c.at_seq == 1, c.pos <= self._pos))
                 rows = rows_at(self._connection, self._connection.execute(first).scalars())
                 found = [link for row in rows if (link := parent_of(row)) is not None]
                 del known[log]

@@ -25,9 +25,10 @@ from server.projection.event_items import (
 )
 from server.projection.item_states import ItemStates
 from server.projection.known_changes import KnownChanges, chunks
-from server.projection.ledger_row import LedgerRow, rows_at, state_rows
+from server.projection.ledger_row import LedgerRow, rows_at, state_rows, words_of
 from server.projection.released_orders import RELEASE, ReleasedOrders
 from server.projection.tables import TABLES, event_item, event_state, item, parcel
+from server.projection.words import Words
 from station.core.ledger.fold import fold
 from station.core.ledger.item_event import ItemEvent
 from station.core.ledger.times import LATEST_US
@@ -72,6 +73,7 @@ class KnownShop:
         self._stored: set[int] = set()  # positions whose state the scratch tables hold
         self._late_releases: dict[str, int] = {}  # item -> its ordered quantity
         self._numbers = count(1)
+        self._words = Words()
         self._orders = ReleasedOrders()
         self._items = ItemStates(scratch)
 
@@ -104,7 +106,7 @@ class KnownShop:
             query = select(event_item).where(and_(event_item.c.item.in_(chunk), event_item.c.pos <= self.pos))
             plain += [tuple(row) for row in self._live.execute(query) if row.pos not in self.changes.rows]
         changed = [(pos, link) for pos, of_row in self.changes.links.items() for link in of_row if link.item in linked]
-        for name, pos in [(row[0], row[4]) for row in plain] + [(link.item, pos) for pos, link in changed]:
+        for name, pos in [(row[0], row[2]) for row in plain] + [(link.item, pos) for pos, link in changed]:
             linked[name].append(pos)
         if self._until_us is not None:  # what began later is not there yet
             begun = {row[0] for row in plain if row[1] <= self._until_us}
@@ -112,10 +114,10 @@ class KnownShop:
             linked = {name: positions for name, positions in linked.items() if name in begun}
             plain = [row for row in plain if row[0] in begun]
             changed = [(pos, link) for pos, link in changed if link.item in begun]
-        rows = {row.pos: row for row in rows_at(self._live, {row[4] for row in plain})}
+        rows = {row.pos: row for row in rows_at(self._live, {row[2] for row in plain})}
         rows |= {pos: self.changes.rows[pos] for pos, _ in changed}
         self._store(plain, [(rows[pos], [link]) for pos, link in changed], rows)
-        released = {row[0] for row in plain if row[6] == RELEASE}
+        released = {row[0] for row in plain if row[4] == RELEASE}
         released |= {link.item for _, link in changed if link.verb == RELEASE}
         self._orders.state(released, linked, any_released=self.changes.any_released)
         builder = ItemEventBuilder(self.changes.bindings, self.changes.corrections, self._orders)
@@ -141,7 +143,7 @@ class KnownShop:
         wanted = {pos for pos in positions if pos <= self.pos}
         new = [self.changes.rows.get(row.pos, row) for row in rows_at(self._live, wanted - self._stored)]
         self._stored.update(row.pos for row in new)
-        insert_many(self.scratch, event_state, state_rows(new))
+        insert_many(self.scratch, event_state, state_rows(new, self._words.ids(self.scratch, words_of(new))))
         held = set(self.scratch.execute(select(schema.ledger.c.pos)).scalars())
         for chunk in chunks(wanted - held):
             query = select(schema.ledger).where(schema.ledger.c.pos.in_(chunk))
@@ -172,7 +174,7 @@ class KnownShop:
         insert_links(self.scratch, then)
         new = [row for pos, row in rows.items() if pos not in self._stored]
         self._stored.update(rows)
-        insert_many(self.scratch, event_state, state_rows(new))
+        insert_many(self.scratch, event_state, state_rows(new, self._words.ids(self.scratch, words_of(new))))
 
     def _fold(self, name: str, due: list[DueEvent]) -> None:
         master_data = self.changes.definitions.master_data

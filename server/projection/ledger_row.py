@@ -1,13 +1,14 @@
 """Ledger rows as the projector processes them: decoded, checked against their hash, with their order key and status."""
 
-from collections.abc import Container, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Integer, bindparam, select
+from sqlalchemy import Connection, Integer, and_, bindparam, select
 
 from server.db.schema import ledger
 from server.projection.dead_letters import SET_ASIDE, attribute_error
+from server.projection.internal_tables import word
 from server.projection.tables import event_state
 from station.core.codes import canonical, identity_of_recorded, identity_of_written
 from station.core.event import Event
@@ -16,6 +17,7 @@ from station.core.ledger.times import EventTime, OrderKey
 from station.core.ledger.void_resolution import CountedIdentity, PositionKey, read
 
 AT_ONCE = 500  # positions named in one statement
+ROWS_AT_ONCE = 2000  # rows in memory while all of them are read
 NOT_PERMITTED = "not_permitted"  # the status of an event that its log is not permitted to hold
 COLUMNS = (ledger.c.pos, ledger.c.log_id, ledger.c.seq, ledger.c.bytes, ledger.c.prev, ledger.c.hash)
 _ROWS_AFTER = (
@@ -24,6 +26,8 @@ _ROWS_AFTER = (
     .order_by(ledger.c.pos)
     .limit(bindparam("most", type_=Integer))
 )
+
+NO_KEY = OrderKey()
 
 
 @dataclass(slots=True)
@@ -39,7 +43,7 @@ class LedgerRow:
     stamp: EventTime  # its place in its log, and the clock values that it was recorded with
     own_hash: str = ""  # the hash of the stored event, in hex
     status: str = ""
-    key: OrderKey = field(default_factory=OrderKey)
+    key: OrderKey = NO_KEY
     was: Any = None
     code: str | None = None  # the canonical text of the scanned code, or of the code typed in place of a scan
     identity: str = ""  # what all spellings of this code have in common
@@ -77,17 +81,16 @@ def mark_inert(row: LedgerRow, status: str) -> None:
     row.status = row.read_as = status
 
 
-def from_row(row: Any) -> LedgerRow:
-    """Decode one row with the columns of COLUMNS."""
+def from_row(row: Any, *, damaged: bool | None = None) -> LedgerRow:
+    """Decode one row with the columns of COLUMNS. `damaged`: whether its bytes give another hash; None: compute it."""
     pos, log_id, seq, encoded, prev, event_hash = row
-    stored = PositionKey(log_id.hex(), seq)
-    if link(prev, encoded) != event_hash:
-        counted = CountedIdentity(*stored, event_hash.hex())
+    stored, own_hash = PositionKey(log_id.hex(), seq), event_hash.hex()
+    if (link(prev, encoded) != event_hash) if damaged is None else damaged:
+        counted = CountedIdentity(*stored, own_hash)
         return LedgerRow(pos, stored, None, "damaged", None, counted, EventTime(*stored), counted.hash, "damaged")
-    decoded = read(stored.log, seq, event_hash.hex(), encoded)
+    decoded = read(stored.log, seq, own_hash, encoded)
     kind = None if decoded.outer is None or "\0" in decoded.outer.kind else decoded.outer.kind
     counted, event, status = decoded.counted, decoded.event, decoded.status
-    own_hash = event_hash.hex()
     if event is None:
         stamp = EventTime(counted.log, counted.seq)
         return LedgerRow(pos, stored, kind, status, None, counted, stamp, own_hash, status)
@@ -121,12 +124,26 @@ def rows_after(connection: Connection, pos: int, limit: int, aside: Container[in
     return [inert_row(row, SET_ASIDE) if row.pos in aside else attribute_error(row.pos, from_row, row) for row in rows]
 
 
-def all_rows(connection: Connection, aside: Container[int] = ()) -> Iterator[LedgerRow]:
-    """The whole ledger in order, a few thousand rows in memory at a time."""
+def all_rows(
+    connection: Connection, aside: Container[int] = (), rows_at_once: int = ROWS_AT_ONCE
+) -> Iterator[list[LedgerRow]]:
+    """The whole ledger in order, some thousand rows at a time."""
     pos = 0
-    while rows := rows_after(connection, pos, 5000, aside):
-        yield from rows
+    while rows := rows_after(connection, pos, rows_at_once, aside):
+        yield rows
         pos = rows[-1].pos
+
+
+def stored_at(source: Connection, places: Iterable[PositionKey]) -> Iterator[list[tuple[int, PositionKey]]]:
+    """The positions of the ledger at these places, each with its place, AT_ONCE at a time."""
+    log_of: dict[str, list[int]] = {}
+    for place in places:
+        log_of.setdefault(place.log, []).append(place.seq)
+    c = ledger.c
+    for log, numbers in log_of.items():
+        for start in range(0, len(numbers), AT_ONCE):
+            here = and_(c.log_id == bytes.fromhex(log), c.seq.in_(numbers[start : start + AT_ONCE]))
+            yield [(row.pos, PositionKey(log, row.seq)) for row in source.execute(select(c.pos, c.seq).where(here))]
 
 
 def rows_at(connection: Connection, positions: Iterable[int], source: Connection | None = None) -> list[LedgerRow]:
@@ -134,43 +151,77 @@ def rows_at(connection: Connection, positions: Iterable[int], source: Connection
 
     `source`: the connection to the ledger, where it is not in the database of the projection.
     """
-    projected = []
     ordered = sorted(positions)
+    states: dict[int, Any] = {}
     for start in range(0, len(ordered), AT_ONCE):
         chunk = ordered[start : start + AT_ONCE]
-        states = {
-            row.pos: row for row in connection.execute(select(event_state).where(event_state.c.pos.in_(chunk))).all()
-        }
+        query = select(event_state).where(event_state.c.pos.in_(chunk))
+        states.update((row.pos, row) for row in connection.execute(query).all())
+    return rows_of(connection, states, source)
+
+
+def rows_of(connection: Connection, states: Mapping[int, Any], source: Connection | None = None) -> list[LedgerRow]:
+    """The projected rows at these positions, in ledger order. `states`: their rows of event_state."""
+    projected = []
+    ordered = sorted(states)
+    for start in range(0, len(ordered), AT_ONCE):
+        chunk = ordered[start : start + AT_ONCE]
         stored = select(*COLUMNS).where(ledger.c.pos.in_(chunk)).order_by(ledger.c.pos)
-        for values in (source or connection).execute(stored).all():
-            was = states[values.pos]
-            row = inert_row(values, SET_ASIDE) if was.status == SET_ASIDE else from_row(values)
-            if was.status == NOT_PERMITTED and row.event is not None and not _is_refused_void(row, was):
-                mark_inert(row, NOT_PERMITTED)
-            row.was = was
-            row.status = was.status
-            row.key = OrderKey(was.key_us, was.lo_us, was.hi_us, was.approx)
-            projected.append(row)
+        rows = (source or connection).execute(stored).all()
+        projected += [_projected(connection, values, states[values[0]]) for values in rows]
     return projected
 
 
-def _is_refused_void(row: LedgerRow, was: Any) -> bool:
+def projected_rows(
+    connection: Connection, source: Connection | None = None, rows_at_once: int = ROWS_AT_ONCE
+) -> Iterator[list[LedgerRow]]:
+    """All projected rows as `rows_at` returns them, in ledger order, some thousand at a time."""
+    c, last = event_state.c, 0
+    while states := connection.execute(
+        select(event_state).where(c.pos > last).order_by(c.pos).limit(rows_at_once)
+    ).all():
+        span = ledger.c.pos.between(last + 1, states[-1].pos)
+        stored = (source or connection).execute(select(*COLUMNS).where(span).order_by(ledger.c.pos)).all()
+        yield [_projected(connection, values, was) for values, was in zip(stored, states, strict=True)]
+        last = states[-1].pos
+
+
+def _projected(connection: Connection, values: Any, was: Any) -> LedgerRow:
+    """The row of the ledger with these columns of COLUMNS; `was`: its row of event_state."""
+    status = was[2]
+    row = inert_row(values, SET_ASIDE) if status == SET_ASIDE else from_row(values, damaged=status == "damaged")
+    if status == NOT_PERMITTED and row.event is not None and not _is_refused_void(connection, row, was):
+        mark_inert(row, NOT_PERMITTED)
+    row.was, row.status, row.key = was, status, OrderKey(*was[3:7])  # the order of the columns
+    return row
+
+
+def _is_refused_void(connection: Connection, row: LedgerRow, was: Any) -> bool:
     """Whether a row is not permitted because of the event that it voids.
 
     That reason may pass when the target's log arrives; a claimed place or a forbidden kind never becomes permitted.
     """
-    at = PositionKey(was.at_log.hex(), was.at_seq)
-    return row.event is not None and row.event.kind == "scan" and row.counted.place == at
+    if row.event is None or row.event.kind != "scan" or row.counted.seq != was.at_seq:
+        return False
+    at_log = connection.execute(select(word.c.text).where(word.c.id == was.at_log)).scalar_one()
+    return bool(row.counted.log == at_log)
 
 
-def state_rows(rows: Sequence[LedgerRow]) -> list[tuple[Any, ...]]:
-    """The rows of event_state, in the order of its columns."""
-    raw = {log: bytes.fromhex(log) for row in rows for log in (row.stored.log, row.counted.log)}
+def words_of(rows: Sequence[LedgerRow]) -> Iterator[str]:
+    """The words in the rows of event_state of these ledger rows."""
+    for row in rows:
+        yield row.counted.log
+        if row.stamp.boot is not None:
+            yield row.stamp.boot
+
+
+def state_rows(rows: Sequence[LedgerRow], word_ids: Mapping[str, int]) -> list[tuple[Any, ...]]:
+    """The rows of event_state, in the order of its columns. `word_ids`: the numbers of `words_of`."""
     return [
         (
-            row.pos, raw[row.stored.log], row.stored.seq, row.kind, row.status, *row.key,
-            raw[row.counted.log], row.counted.seq, bytes.fromhex(row.counted.hash),
-            row.stamp.boot, row.stamp.mono_ns, row.stamp.since_ns,
+            row.pos, row.kind, row.status, *row.key, word_ids[row.counted.log], row.counted.seq,
+            None if row.counted.hash == row.own_hash else bytes.fromhex(row.counted.hash),
+            None if row.stamp.boot is None else word_ids[row.stamp.boot], row.stamp.mono_ns, row.stamp.since_ns,
         )
         for row in rows
     ]  # fmt: skip

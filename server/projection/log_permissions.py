@@ -58,6 +58,10 @@ class LogOwners:
             self._arrived.add(name)
         return True
 
+    def hash_of(self, pos: int) -> bytes:
+        """The hash of a stored event."""
+        return bytes(self._connection.execute(select(ledger.c.hash).where(ledger.c.pos == pos)).scalar_one())
+
     def may_void(self, void: PositionKey, target: PositionKey) -> bool:
         """Whether the event stored at `void` may void the event stored at `target`."""
         voiding, voided = self.of(void.log), self.of(target.log)
@@ -102,7 +106,13 @@ class NotPermitted(NamedTuple):
 def count_not_permitted(connection: Connection) -> list[NotPermitted]:
     """Count the events in station logs that are not permitted, and those that name another station."""
     state, owner = event_state.c, log.c
-    refused = select(state.log_id, func.count().label("events")).where(REFUSED).group_by(state.log_id).subquery()
+    refused = (
+        select(ledger.c.log_id, func.count().label("events"))
+        .join(event_state, state.pos == ledger.c.pos)
+        .where(REFUSED)
+        .group_by(ledger.c.log_id)
+        .subquery()
+    )
     claims = select(claim.c.log_id, claim.c.station, func.count().label("events"))
     claimed = claims.group_by(claim.c.log_id, claim.c.station).subquery()
     rows: list[Any] = [

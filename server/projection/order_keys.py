@@ -13,11 +13,14 @@ from typing import Any
 from sqlalchemy import Connection, and_, select
 
 from server.projection.boot_clocks import MAX_SEQ, BootClocks, ClockRelations, in_sequence
+from server.projection.internal_tables import word
 from server.projection.ledger_row import LedgerRow
 from server.projection.tables import event_state
+from server.projection.words import word_id
 from station.core.ledger.times import BootClock, EventTime, OrderKey, key_behind, log_keys
 
 ROWS_AT_ONCE = 1000  # rows of one log that a statement reads
+_STATES = select(event_state, word.c.text.label("boot_id")).outerjoin(word, word.c.id == event_state.c.boot)
 
 
 @dataclass(slots=True)
@@ -169,35 +172,35 @@ def places_backwards(
     Forks put several rows at one place; they are never split. The first statement reads one row, the others `rows_at_once`.
     """
     c, reached = event_state.c, before_seq
-    in_log = c.at_log == bytes.fromhex(log)
+    in_log = c.at_log == word_id(log)
     for at_once in chain([1], repeat(rows_at_once)):
-        query = select(event_state).where(and_(in_log, c.at_seq < reached))
+        query = _STATES.where(and_(in_log, c.at_seq < reached))
         rows = list(connection.execute(query.order_by(c.at_seq.desc()).limit(at_once)))
         if not rows:
             return
         reached = rows[-1].at_seq
         if len(rows) == at_once:  # the limit may have split the rows of the last place
-            place = select(event_state).where(and_(in_log, c.at_seq == reached))
+            place = _STATES.where(and_(in_log, c.at_seq == reached))
             rows = [*(row for row in rows if row.at_seq > reached), *connection.execute(place)]
         for _, place_rows in groupby(rows, key=lambda row: row.at_seq):
             yield list(place_rows)
 
 
-def _states(connection: Connection, log: str, from_seq: int, rows_at_once: int) -> list[Any]:
+def _states(connection: Connection, log: str, from_seq: int, rows_at_once: int = ROWS_AT_ONCE) -> list[Any]:
     """The next rows of a log in sequence; the rows of one place are never split."""
     c = event_state.c
-    in_log = c.at_log == bytes.fromhex(log)
-    query = select(event_state).where(and_(in_log, c.at_seq >= from_seq))
-    rows = list(connection.execute(query.order_by(c.at_seq).limit(rows_at_once)))
+    in_log = c.at_log == word_id(log)
+    query = _STATES.where(and_(in_log, c.at_seq >= from_seq))
+    rows = list(connection.execute(query.order_by(c.at_seq).limit(rows_at_once)).all())
     if len(rows) == rows_at_once:
         last = rows[-1].at_seq
-        place = select(event_state).where(and_(in_log, c.at_seq == last))
+        place = _STATES.where(and_(in_log, c.at_seq == last))
         rows = [*(row for row in rows if row.at_seq < last), *connection.execute(place)]
     return rows
 
 
 def _stamp(log: str, row: Any) -> EventTime:
-    return EventTime(log, row.at_seq, row.boot, row.mono_ns, row.since_ns)
+    return EventTime(log, row.at_seq, row.boot_id, row.mono_ns, row.since_ns)
 
 
 def _stored_key(row: Any) -> OrderKey:
@@ -207,4 +210,4 @@ def _stored_key(row: Any) -> OrderKey:
 def _mixed_order(row: Any) -> tuple[int, str, int]:
     if isinstance(row, LedgerRow):
         return in_sequence(row)
-    return (row.at_seq, row.boot or "", row.mono_ns or 0)
+    return (row.at_seq, row.boot_id or "", row.mono_ns or 0)

@@ -40,9 +40,10 @@ from server.projection.event_items import (  # fmt: skip
     stored_links,
     verb_of,
 )
+from server.projection.internal_tables import resent
 from server.projection.interpreter import DEFAULT_INTERPRETER, EventInterpreter
 from server.projection.item_states import ItemStates
-from server.projection.ledger_row import NOT_PERMITTED, LedgerRow, rows_after, rows_at, state_rows
+from server.projection.ledger_row import NOT_PERMITTED, LedgerRow, rows_after, rows_at, rows_of, state_rows, words_of
 from server.projection.log_permissions import LogOwners, note_claims
 from server.projection.order_keys import ROWS_AT_ONCE, OrderKeys
 from server.projection.refold_queue import dirty_codes, dirty_items
@@ -50,6 +51,7 @@ from server.projection.released_orders import RELEASE, ReleasedOrders
 from server.projection.tables import PROJECTED_POS, event_item, event_state, item, projection
 from server.projection.tag_numbers import note_numbers
 from server.projection.void_state import VoidState
+from server.projection.words import Words, word_id
 from station.core.ledger.times import OrderKey
 from station.core.ledger.void_resolution import Correction, PositionKey
 from station.core.site import SITE
@@ -74,6 +76,7 @@ class ProjectionPipeline:
         self._items_aside = dead_items(connection)
         self._owners = LogOwners(connection, self.pos)
         self._hub_logs: set[str] = set()
+        self._words = Words()
         self._void_state = VoidState.load(connection, self._owners, interpreter.void)
         self._timeline = OrderKeys(connection, interpreter.times, rows_at_once)
         self._corrections = Corrections(connection)
@@ -104,13 +107,15 @@ class ProjectionPipeline:
             return 0
         self.pos = fresh[-1].pos
         self._owners.use(connection, self.pos)
+        self._bindings.read_from(connection)
+        self._bindings.load(fresh)
         for row in fresh:
             attribute_error(row.pos, self._interpreter.permit, row, self._owners)
             attribute_error(row.pos, self._interpreter.seal, row, self._key)
         self._check_new_hub_logs(fresh)
         flipped = self._flipped_rows(connection, self._void_state.apply_rows(connection, fresh))
         moved = self._timeline.apply_rows(connection, fresh, flipped)
-        insert_many(connection, event_state, state_rows(fresh))
+        insert_many(connection, event_state, state_rows(fresh, self._words.ids(connection, words_of(fresh))))
         note_numbers(connection, fresh, self._interpreter.numbers)
         note_spellings(connection, fresh)
         note_claims(connection, fresh, self._owners)
@@ -154,6 +159,7 @@ class ProjectionPipeline:
         """Relink the events of some queued codes; False where the queue is empty."""
         end = time.monotonic() + longest_s
         queued = self._dirty_codes.first(most)
+        self._bindings.read_from(connection)
         for code in queued:
             self._relink(connection, rows_at(connection, scanned_as(connection, code)), whole=True)
             self._dirty_codes.remove(connection, [code])
@@ -165,6 +171,7 @@ class ProjectionPipeline:
         """Refold some queued items; False where the queue is empty."""
         end = time.monotonic() + longest_s
         queued = self._dirty.first(most)
+        self._bindings.read_from(connection)
         every_name = list(queued)
         for start in range(0, len(queued), REFOLDED_TOGETHER):
             names = every_name[start : start + REFOLDED_TOGETHER]
@@ -267,6 +274,7 @@ class ProjectionPipeline:
 
         An item has changed from the earliest of these links on; `whole`: from its first event.
         """
+        self._bindings.load(rows)
         stored = stored_links(connection, [row.pos for row in rows])
         new = [(row, self._links(row, self._corrections.put(row))) for row in rows]
         changed = [(row, links) for row, links in new if set(links) != set(stored[row.pos])]
@@ -333,11 +341,10 @@ def refold_items(
     for name in names:
         first_us = (changed_us or {}).get(name)
         kept[name] = None if first_us is None else rows_before(connection, name, first_us)
-    item_events.load(connection, names)
     while kept:
-        positions_of = _positions(connection, kept)
-        wanted = {pos for positions in positions_of.values() for pos in positions}
-        rows = {row.pos: row for row in rows_at(connection, wanted, source)}
+        positions_of, states = _positions(connection, kept)
+        rows = {row.pos: row for row in rows_of(connection, states, source)}
+        item_events.load(connection, kept, rows.values())
         whole: dict[str, KeptRows | None] = {}
         for name, positions in positions_of.items():
             due = [item_events.due(connection, rows[pos], name) for pos in positions]
@@ -346,20 +353,27 @@ def refold_items(
         kept = whole
 
 
-def _positions(connection: Connection, kept: Mapping[str, KeptRows | None]) -> dict[str, list[int]]:
-    """The positions of the events of items: of all, or of those after their checkpoint and of the answers before it."""
+def _positions(
+    connection: Connection, kept: Mapping[str, KeptRows | None]
+) -> tuple[dict[str, list[int]], dict[int, Any]]:
+    """The positions of the events of items, and their rows of event_state.
+
+    These are all events of an item, or those after its checkpoint and the answers before it.
+    """
+    states: dict[int, Any] = {}
     positions_of: dict[str, list[int]] = {name: [] for name in kept}
     c = event_item.c
-    linked = select(c.item, c.pos)
+    linked = select(event_state, c.item).join(event_item, c.pos == event_state.c.pos)
     queries = [linked.where(c.item.in_([name for name, start in kept.items() if start is None]))]
     for name, start in kept.items():
         if start is not None:
             after = or_(c.key_us >= start.checkpoint.key_us, c.verb == FINDING_ANSWER)
             queries.append(linked.where(and_(c.item == name, after)))
     for query in queries:
-        for name, pos in connection.execute(query):
-            positions_of[name].append(pos)
-    return positions_of
+        for row in connection.execute(query).all():
+            positions_of[row[-1]].append(row[0])
+            states[row[0]] = row
+    return positions_of, states
 
 
 def projected_pos(connection: Connection) -> int:
@@ -368,16 +382,16 @@ def projected_pos(connection: Connection) -> int:
     return int(pos or 0)
 
 
-def corrected_rows(connection: Connection, changed: list[Correction]) -> set[int]:
+def corrected_rows(connection: Connection, changed: Iterable[Correction]) -> set[int]:
     """The positions of the rows that these corrections name, by the place where they count or are stored."""
     positions: set[int] = set()
     state: Any = event_state.c
     for correction in changed:
         log_id = bytes.fromhex(correction.log)
-        counted = and_(state.at_log == log_id, state.at_seq.between(correction.from_seq, correction.to_seq))
+        counted = and_(
+            state.at_log == word_id(correction.log), state.at_seq.between(correction.from_seq, correction.to_seq)
+        )
         positions.update(connection.execute(select(state.pos).where(counted)).scalars())
-        stored = and_(ledger.c.log_id == log_id, ledger.c.seq.between(correction.from_seq, correction.to_seq))
-        is_resent = or_(state.at_log != log_id, state.at_seq != state.seq)
-        resent = select(state.pos).join(ledger, ledger.c.pos == state.pos).where(stored, is_resent)
-        positions.update(connection.execute(resent).scalars())
+        here = and_(resent.c.log_id == log_id, resent.c.seq.between(correction.from_seq, correction.to_seq))
+        positions.update(connection.execute(select(resent.c.pos).where(here)).scalars())
     return positions

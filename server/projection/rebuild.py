@@ -4,12 +4,12 @@ It shares the event interpreter with the projector, and none of the incremental 
 functions over the whole set, and each item is folded once. A difference between the two is a defect of the incremental way.
 """
 
+from array import array
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from itertools import islice
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Table, create_engine, func, select
+from sqlalchemy import Connection, Table, and_, bindparam, create_engine, func, select
 from sqlalchemy.pool import StaticPool
 
 from server.db.bulk_insert import insert_many
@@ -18,7 +18,6 @@ from server.db.store import Store
 from server.ledger.ingest import last_pos
 from server.projection.anchor_seals import seal_key
 from server.projection.bindings import Bindings, binding_row
-from server.projection.boot_clocks import anchor_row, in_sequence, parent_of
 from server.projection.call_marks import note_calls
 from server.projection.code_keys import note_spellings
 from server.projection.dead_letters import (
@@ -32,12 +31,22 @@ from server.projection.dead_letters import (
 )
 from server.projection.definitions import Definitions, change_count, count_change, definition_row
 from server.projection.event_items import Corrections, ItemEventBuilder, correction_row, insert_links, verb_of
-from server.projection.internal_tables import anchor, boot, correction, parent, run
+from server.projection.internal_tables import correction
 from server.projection.interpreter import DEFAULT_INTERPRETER, EventInterpreter
 from server.projection.item_states import ItemStates, last_change
-from server.projection.ledger_row import LedgerRow, all_rows, rows_at, state_rows
+from server.projection.ledger_row import (
+    ROWS_AT_ONCE,
+    LedgerRow,
+    all_rows,
+    projected_rows,
+    rows_at,
+    state_rows,
+    stored_at,
+    words_of,
+)
 from server.projection.log_permissions import LogOwners, note_claims
-from server.projection.pipeline import PATTERNS, refold_items
+from server.projection.pipeline import PATTERNS, corrected_rows, refold_items
+from server.projection.rebuilt_keys import UNKNOWN_KEY, LogTimes
 from server.projection.released_orders import ReleasedOrders
 from server.projection.tables import (
     FOLD_VERSION,
@@ -52,12 +61,11 @@ from server.projection.tables import (
     projection,
 )
 from server.projection.tag_numbers import note_numbers
-from server.projection.void_state import VoidState
+from server.projection.void_state import VoidState, note_marks
+from server.projection.words import Words
 from station.core.ledger.fold import reason_of
-from station.core.ledger.times import BootRun, LogParent, TimeAnchor, clocks, followers, log_keys, runs
 from station.system.progress import Advance, unheard
 
-AT_ONCE = 2000  # rows
 ITEMS_AT_ONCE = 100
 # The parts of the three stages in the duration of a rebuild, for its progress: measured, 13,500 events of 1,500 orders.
 READING, LINKING, FOLDING = 0.2, 0.3, 0.5
@@ -71,10 +79,13 @@ class RowDifference(NamedTuple):
     row: tuple[Any, ...]
 
 
-def rebuild(store: Store, interpreter: EventInterpreter = DEFAULT_INTERPRETER) -> int:
-    """Fold the projection again in one transaction; what was set aside is retried. Returns its position."""
+def rebuild(store: Store, interpreter: EventInterpreter = DEFAULT_INTERPRETER, rows_at_once: int = ROWS_AT_ONCE) -> int:
+    """Delete the projection and fold it again in one transaction. Returns its position.
+
+    Events, items and codes that were set aside are retried. `rows_at_once`: events in memory.
+    """
     with store.project() as connection:
-        return rebuild_tables(connection, interpreter)
+        return rebuild_tables(connection, interpreter, rows_at_once=rows_at_once)
 
 
 def rebuild_tables(
@@ -82,17 +93,21 @@ def rebuild_tables(
     interpreter: EventInterpreter = DEFAULT_INTERPRETER,
     aside: Mapping[int, str] | None = None,
     advance: Advance = unheard,
+    rows_at_once: int = ROWS_AT_ONCE,
 ) -> int:
     """Rebuild inside the caller's transaction. `aside`: events that stay set aside, pos -> reason."""
     changes, definitions = first_change(connection), change_count(connection)
     empty(connection)
-    pos = fold_all(connection, connection, interpreter, aside, changes, advance)
+    pos = fold_all(connection, connection, interpreter, aside, changes, advance, rows_at_once)
     count_change(connection, definitions + 1)
     return pos
 
 
 def first_change(connection: Connection) -> int:
-    """The change number after which a rebuild numbers its items: each station fetches all again, by positions too."""
+    """The change number after which a rebuild numbers its items: each station fetches all of them again.
+
+    Older cursors are positions of the ledger.
+    """
     position = select(func.coalesce(func.max(projection.c.v), 0)).where(projection.c.k == PROJECTED_POS)
     return max(last_change(connection), int(connection.execute(position).scalar_one()))
 
@@ -119,6 +134,7 @@ def fold_all(
     aside: Mapping[int, str] | None = None,
     changes: int = 0,
     advance: Advance = unheard,
+    rows_at_once: int = ROWS_AT_ONCE,
 ) -> int:
     """Fold the ledger of `source` into the empty projection tables of `target`. `advance` counts in events.
 
@@ -128,7 +144,7 @@ def fold_all(
     left_out = dict(aside or {})
     while True:
         try:
-            return _Folding(source, target, interpreter, left_out, changes, advance).run()
+            return _Folding(source, target, interpreter, left_out, changes, advance, rows_at_once).run()
         except Unfoldable as error:
             if not error.reasons.keys() - left_out.keys():
                 raise
@@ -153,12 +169,15 @@ class _Folding:
         aside: Mapping[int, str],
         changes: int,
         advance: Advance,
+        rows_at_once: int,
     ) -> None:
-        self._changes, self._advance = changes, advance
+        self._changes, self._advance, self._rows_at_once = changes, advance, rows_at_once
         self._last_pos = last_pos(source)
         self._source, self._target, self._interpreter, self._aside = source, target, interpreter, aside
         self._key = seal_key(source)
         self._failed: dict[int, str] = {}
+        self._times = LogTimes(interpreter.times, rows_at_once)
+        self._about_others = array("q")  # positions of corrections, definitions and bindings, in order
 
     def run(self) -> int:
         """Run the stages; returns the position of the projection. Raises `Unfoldable`.
@@ -211,51 +230,63 @@ class _Folding:
     def _write_states(self) -> int:
         """Write the rows of event_state, and the tables that decide status and order key. Returns the last position.
 
-        1. Read every event once; store voids, tag numbers, claims and calls.
-        2. Insert event_state with preliminary values: the void state looks up original events in it.
-        3. Compute the final status and key of every row, and replace event_state.
+        1. Read every event once, some thousand at a time; store its row with the key unknown, voids, tag numbers, claims and
+           calls. Note the events about others: only these are read again before the links.
+        2. Resolve the voids and second copies, which look up original events in event_state, and update their status.
+        3. Compute the keys of all rows, log by log, and update them.
         """
         target, interpreter = self._target, self._interpreter
-        light: list[LedgerRow] = []
-        owners = LogOwners(self._source, last_pos(self._source))
-        void_state = VoidState(owners, interpreter.void)
-        every = iter(all_rows(self._source, self._aside))
-        for part in iter(lambda: list(islice(every, AT_ONCE)), []):
-            self._read_all(part, owners)
+        owners, words, pos = LogOwners(self._source, last_pos(self._source)), Words(), 0
+        for rows in all_rows(self._source, self._aside, self._rows_at_once):
+            pos = rows[-1].pos
+            for row in rows:
+                self._try(row, self._read, row, owners)
+            for row in rows:
+                row.key = UNKNOWN_KEY
+            states = state_rows(rows, words.ids(target, words_of(rows)))
+            self._insert(event_state, [(values[0], values) for values in states])
             if not self._failed:
-                void_state.apply_rows(target, part)
-                note_numbers(target, part)
-                note_spellings(target, part)
-                note_claims(target, part, owners)
-                note_calls(target, part)
-            light += [_without_content(row) for row in part]
-            self._show(0, READING, len(light) / self._last_pos)
-        self._insert(event_state, [(values[0], values) for values in state_rows(light)])
+                self._times.add(target, rows)
+                note_marks(target, rows, interpreter.void)
+                note_numbers(target, rows)
+                note_spellings(target, rows)
+                note_claims(target, rows, owners)
+                note_calls(target, rows)
+            self._show(0, READING, pos / self._last_pos)
         self._end_stage()
         void_state = VoidState.load(target, owners, interpreter.void)
-        for row in light:
-            row.status = void_state.status_of(row.stored) if row.read_as == "ok" else row.status
-        _compute_keys(target, light)
-        target.execute(event_state.delete())
-        insert_many(target, event_state, state_rows(light))
-        return light[-1].pos if light else 0
+        update = event_state.update().where(and_(event_state.c.pos == bindparam("at"), event_state.c.status == "ok"))
+        for places in stored_at(self._source, void_state.without_effect()):
+            values = [{"at": at, "as": void_state.status_of(place)} for at, place in places]
+            if values:  # what a void names may not have arrived
+                target.execute(update.values(status=bindparam("as")), values)
+        self._times.write(target)
+        return pos
 
-    def _read_all(self, part: list[LedgerRow], owners: LogOwners) -> None:
-        """Call every function of the interpreter that needs only the event itself, and collect the errors."""
+    def _read(self, row: LedgerRow, owners: LogOwners) -> None:
+        """Call every function of the interpreter that reads the event itself; note an event that is about others."""
         interpreter = self._interpreter
-        for row in part:
-            self._try(row, interpreter.permit, row, owners)
-            self._try(row, interpreter.seal, row, self._key)
-            self._try(row, interpreter.times.anchor, row)
-            self._try(row, interpreter.times.parent, row)
-            if row.event is not None:
-                self._try(row, interpreter.void, row.event)
-                self._try(row, interpreter.numbers, row.event, row.code)
+        interpreter.permit(row, owners)
+        interpreter.seal(row, self._key)
+        interpreter.times.anchor(row)
+        interpreter.times.parent(row)
+        event = row.event
+        if event is None:
+            return
+        interpreter.void(event)
+        interpreter.numbers(event, row.code)
+        verb = verb_of(event, {})
+        about = (interpreter.correction(event, row.recorded), interpreter.defined(row), interpreter.binds(row, verb))
+        if any(value is not None for value in about):
+            self._about_others.append(row.pos)
 
     def _write_links(self) -> None:
-        """Write corrections and definitions, then bindings (with corrected verbs), then the links of events to items."""
+        """Write corrections and definitions, then bindings (with corrected verbs), then the links of events to items.
+
+        Only the events about others are read for the first two, and the corrected ones, whose verb may now be of a binding.
+        """
         interpreter, target = self._interpreter, self._target
-        for rows in _projected(self._source, target):
+        for rows in self._rows_at(self._about_others):
             ok = [row for row in rows if row.event is not None and row.ok]
             corrected = [(row.pos, self._try(row, interpreter.correction, row.event, row.recorded)) for row in ok]
             self._insert(
@@ -266,7 +297,8 @@ class _Folding:
             self._show(READING, LINKING / 3, rows[-1].pos / self._last_pos)
         self._end_stage()
         corrections = Corrections(target)
-        for rows in _projected(self._source, target):
+        may_bind = {*self._about_others, *corrected_rows(target, corrections.every())}
+        for rows in self._rows_at(sorted(may_bind)):
             verbs = [(row, verb_of(row.event, corrections.put(row))) for row in rows if row.event is not None]
             bound = [(row.pos, self._try(row, interpreter.binds, row, verb)) for row, verb in verbs]
             self._insert(binding, [(pos, binding_row(*value)) for pos, value in bound if value is not None])
@@ -274,12 +306,17 @@ class _Folding:
         self._end_stage()
         bindings = Bindings(target)
         bindings.use(Definitions(target).of(PATTERNS))
-        for rows in _projected(self._source, target):
+        for rows in projected_rows(target, self._source, self._rows_at_once):
+            bindings.load(rows)
             linked = [(row, self._try(row, interpreter.links, row, corrections.put(row), bindings)) for row in rows]
             if not self._failed:
                 insert_links(target, linked)
             self._show(READING + 2 * LINKING / 3, LINKING / 3, rows[-1].pos / self._last_pos)
         self._end_stage()
+
+    def _rows_at(self, positions: Sequence[int]) -> Iterator[list[LedgerRow]]:
+        for start in range(0, len(positions), self._rows_at_once):
+            yield rows_at(self._target, positions[start : start + self._rows_at_once], self._source)
 
     def _fold_items(self) -> None:
         """Fold every item once."""
@@ -325,68 +362,6 @@ class _Folding:
             half = len(names) // 2
             self._fold_some(names[:half], item_events, definitions)
             self._fold_some(names[half:], item_events, definitions)
-
-
-def _without_content(row: LedgerRow) -> LedgerRow:
-    """Drop the event of a row unless its clock relations are needed: the rows of the whole ledger are in memory at once."""
-    if row.event is not None and row.event.kind not in ("anchor", "open"):
-        row.event = row.code = None
-        row.identity = ""
-    return row
-
-
-def _compute_keys(target: Connection, rows: list[LedgerRow]) -> None:
-    """Compute the order key of every row from all anchors, runs and parents, and write those tables.
-
-    1. Store the anchors; collect the parents, the last boottime of each boot, and the rows of each log.
-    2. Order each log and derive its runs of boots.
-    3. Compute the clocks of all boots, and from them the keys.
-    """
-    insert_many(target, anchor, [values for row in rows if row.ok and (values := anchor_row(row)) is not None])
-    parents: dict[str, LogParent] = {}
-    last_ns: dict[str, int] = {}
-    logs: dict[str, list[LedgerRow]] = {}
-    for row in rows:
-        logs.setdefault(row.counted.log, []).append(row)
-        link, stamp = parent_of(row), row.stamp
-        if link is not None:
-            parents[row.counted.log] = min(link, parents.get(row.counted.log, link))
-        if stamp.boot is not None:
-            last_ns[stamp.boot] = max(last_ns.get(stamp.boot, 0), stamp.mono_ns or 0)
-    runs_of: dict[str, list[BootRun]] = {}
-    for log, log_rows in logs.items():
-        log_rows.sort(key=in_sequence)
-        runs_of[log] = list(runs(row.stamp for row in log_rows))
-    clock_of = clocks(_stored_anchors(target), last_ns, followers(runs_of, parents))
-    for log_rows in logs.values():
-        keys = log_keys([row.stamp for row in log_rows], clock_of)
-        for row, (_, key, _) in zip(log_rows, keys, strict=True):
-            row.key = key
-    insert_many(target, boot, list(last_ns.items()))
-    begins = [begin for log_runs in runs_of.values() for begin in log_runs]
-    insert_many(target, run, [(bytes.fromhex(begin.log), begin.first_seq, begin.boot) for begin in begins])
-    links = [(bytes.fromhex(log), bytes.fromhex(link.log), link.seq) for log, link in parents.items()]
-    insert_many(target, parent, links)
-
-
-def _stored_anchors(target: Connection) -> dict[str, list[TimeAnchor]]:
-    anchors: dict[str, list[TimeAnchor]] = {}
-    for row in target.execute(select(anchor)):
-        time_anchor = TimeAnchor(row.boot, row.t1_ns, row.t4_ns, row.t2_us, row.t3_us, row.log_id.hex(), row.seq)
-        anchors.setdefault(row.boot, []).append(time_anchor)
-    return anchors
-
-
-def _projected(source: Connection, target: Connection) -> Iterator[list[LedgerRow]]:
-    """All rows with their status and key, some thousand at a time."""
-    last = 0
-    while positions := list(
-        target.execute(
-            select(event_state.c.pos).where(event_state.c.pos > last).order_by(event_state.c.pos).limit(AT_ONCE)
-        ).scalars()
-    ):
-        last = positions[-1]
-        yield rows_at(target, positions, source)
 
 
 def _differences(table: Table, live: Connection, rebuilt: Connection) -> Iterator[RowDifference]:

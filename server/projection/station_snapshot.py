@@ -1,6 +1,7 @@
 """Station snapshot: the shop's current definitions, rules and bindings, with which a station checks scans offline."""
 
 from hashlib import sha256
+from itertools import islice
 from typing import Any
 
 import msgspec
@@ -8,6 +9,7 @@ from sqlalchemy import Connection, func, select
 
 from server.projection.bindings import Bindings
 from server.projection.definitions import Definitions, read_row
+from server.projection.ledger_row import AT_ONCE
 from server.projection.tables import binding, definition
 from station.core.codes import CodeType, binding_key, usable_patterns
 from station.core.ledger.rules import ON_BY_DEFAULT
@@ -73,8 +75,10 @@ def bound_codes(connection: Connection, at_us: int) -> list[dict[str, str]]:
     newest = select(binding.c.code).group_by(binding.c.code).order_by(func.max(binding.c.key_us).desc(), binding.c.code)
     at = (at_us, _LAST, 0)
     codes = []
-    for code in connection.execute(newest.limit(MOST_BINDINGS)).scalars():
-        key = binding_key(code)
+    key_of = {code: binding_key(code) for code in connection.execute(newest.limit(MOST_BINDINGS)).scalars()}
+    for number, (code, key) in enumerate(key_of.items()):
+        if number % AT_ONCE == 0:
+            bindings.load_codes(dict(islice(key_of.items(), number, number + AT_ONCE)))
         bound = bindings.bound(code, key, "text", at)
         if bound is None:
             continue

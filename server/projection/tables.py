@@ -2,7 +2,8 @@
 
 Times `_us` are UTC microseconds, quantities `_milli` thousandths, `log_id` 16 raw bytes. Surrogate ids have no meaning
 outside one state of the database. `at_log`, `at_seq`: the place at which an event counts; for an event that was sent again,
-its original place.
+its original place. The numbers `at_log` and `boot` of `event_state` are those of the table `word`; the place and hash of the
+stored event itself are in the ledger at the same `pos`.
 """
 
 from typing import Any
@@ -42,22 +43,20 @@ event_state = Table(
     "event_state",
     metadata,
     Column("pos", Serial, primary_key=True, autoincrement=False),
-    Column("log_id", LargeBinary, nullable=False),
-    Column("seq", BigInteger, nullable=False),
     text("kind"),  # none: the bytes could not be decoded
     text("status", nullable=False),  # ok, not_understood, future, damaged, void, copy, set_aside, not_permitted
     us("key_us", nullable=False),
     us("lo_us", nullable=False),
     us("hi_us", nullable=False),
     Column("approx", Boolean, nullable=False),
-    Column("at_log", LargeBinary, nullable=False),
+    Column("at_log", BigInteger, nullable=False),  # a word
     Column("at_seq", BigInteger, nullable=False),
-    Column("at_hash", LargeBinary, nullable=False),
-    text("boot"),
+    Column("at_hash", LargeBinary),  # none: the hash of the stored event itself
+    Column("boot", BigInteger),  # a word
     Column("mono_ns", BigInteger),
     Column("since_ns", BigInteger),  # of a scan from a reader's memory: the earliest boottime at which it was made
     Index("event_state_at", "at_log", "at_seq"),
-    Index("event_state_not_permitted", "log_id", sqlite_where=REFUSED, postgresql_where=REFUSED),
+    Index("event_state_not_permitted", "pos", sqlite_where=REFUSED, postgresql_where=REFUSED),
 )
 
 event_item = Table(
@@ -65,9 +64,7 @@ event_item = Table(
     metadata,
     Column("item", Key, primary_key=True),
     us("key_us", nullable=False),  # the effective time: an entry's `holds_from_us`
-    Column("log_id", LargeBinary, primary_key=True),
-    Column("seq", BigInteger, primary_key=True, autoincrement=False),
-    Column("pos", BigInteger, primary_key=True, autoincrement=False),  # two branches of a fork share one place
+    Column("pos", BigInteger, primary_key=True, autoincrement=False),
     text("code"),  # the scanned code
     text("verb", nullable=False),
     Index("event_item_code", "code"),
@@ -335,7 +332,9 @@ binding = Table(
     Column("log_id", LargeBinary, nullable=False),
     Column("seq", BigInteger, nullable=False),
     Column("pos", Serial, primary_key=True, autoincrement=False),
+    text("key", nullable=False),  # what all spellings of the code have in common
     Index("binding_code", "code"),
+    Index("binding_key", "key"),
 )
 
 dirty = Table(
@@ -353,7 +352,8 @@ DEFINITION_CHANGES = "definition_changes"  # the row of `projection` that counts
 FOLD_VERSION_ROW = "fold_version"  # the row of `projection` with the version of the rules by which its rows were folded
 # 2: a scan fills a gap, scrapped and adjusted orders have an end. 3: a published code is its keys, texts have plain braces;
 # a code that nobody released is no item in process. 4: moves, the operations at which parcels were scanned, and the begin of
-# their run by `start`. 5: the flow of each day, the number of folded events, and checkpoints.
+# their run by `start`. 5: the flow of each day, the number of folded events, checkpoints; words are stored once, and an
+# event is linked to its item by its position alone.
 FOLD_VERSION = 5
 DAY_US = 86_400_000_000
 LONG = -1  # the day of a form of more than MOST_DAYS days

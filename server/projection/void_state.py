@@ -14,6 +14,7 @@ from server.projection.internal_tables import resent, void_mark
 from server.projection.ledger_row import NOT_PERMITTED, LedgerRow
 from server.projection.log_permissions import LogOwners
 from server.projection.tables import event_state
+from server.projection.words import word_id
 from station.core.event import Event
 from station.core.ledger.void_resolution import CountedIdentity, PositionKey, first_copies, named_by_void, voided
 
@@ -52,7 +53,7 @@ class VoidState:
             counted = CountedIdentity(row.at_log.hex(), row.at_seq, row.at_hash.hex())
             state._add_copy(PositionKey(row.log_id.hex(), row.seq), counted)
         for counted in state._copies:
-            state._own[counted] = _has_original(connection, counted)
+            state._own[counted] = _has_original(connection, counted, owners)
         state._resolve_all()
         return state
 
@@ -75,9 +76,7 @@ class VoidState:
         3. Otherwise resolve only what is connected with the new or waiting voids.
         """
         marks, copies = self._collect(connection, fresh)
-        insert_many(connection, void_mark, [(row.pos, *_raw(row.stored), *_raw(named)) for row, named in marks])
-        rows = [(row.pos, *_raw(row.stored), *_raw(row.counted.place), _hash(row.counted)) for row in copies]
-        insert_many(connection, resent, rows)
+        store_marks(connection, marks, copies)
         changed: set[PositionKey] = set()
         waiting = {void for log in {row.stored.log for row in fresh} for void in self._early.pop(log, ())}
         if self._copies and any(row.counted in self._copies for row in fresh):
@@ -97,20 +96,18 @@ class VoidState:
         """Add the voids, closed periods and copies among new rows: (row, place that it names), and the copies."""
         marks, copies = [], []
         for row in fresh:
-            event = row.event
-            if row.counted.place != row.stored and row.status != "damaged":
+            if is_resent(row):
                 self._add_copy(row.stored, row.counted)
                 copies.append(row)
-            if event is None or row.status != "ok":
-                continue
-            closes = event.kind == "entry" and event.what == "period.close"
-            named = PERIOD if closes else attribute_error(row.pos, self._void_of, event)
+            named = named_place(row, self._void_of)
             if named is not None:
                 self._add_void(row.stored, named)
                 marks.append((row, named))
         own = {row.counted for row in fresh if row.counted.place == row.stored and row.status != "damaged"}
         for counted in {row.counted for row in copies} | (own & self._copies.keys()):
-            self._own[counted] = counted in own or self._own.get(counted) or _has_original(connection, counted)
+            self._own[counted] = (
+                counted in own or self._own.get(counted) or _has_original(connection, counted, self._owners)
+            )
         return marks, copies
 
     def _second_copies(self) -> set[PositionKey]:
@@ -120,6 +117,10 @@ class VoidState:
             stored += [(counted, counted.place)] if self._own.get(counted) else []
         chosen = first_copies(stored)
         return {place for counted, place in stored if chosen[counted] != place}
+
+    def without_effect(self) -> set[PositionKey]:
+        """The places whose status is not ok."""
+        return self._second | self._void | self._refused
 
     def status_of(self, stored: PositionKey) -> str:
         """ok, void, copy or not_permitted, for a row that could be decoded."""
@@ -220,6 +221,41 @@ class VoidState:
         return connected
 
 
+def note_marks(
+    connection: Connection, rows: Iterable[LedgerRow], void_of: Callable[[Event], PositionKey | None]
+) -> None:
+    """Store the voids, closed periods and resent events among new rows, without an effect on any status yet."""
+    marks, copies = [], []
+    for row in rows:
+        if is_resent(row):
+            copies.append(row)
+        named = named_place(row, void_of)
+        if named is not None:
+            marks.append((row, named))
+    store_marks(connection, marks, copies)
+
+
+def is_resent(row: LedgerRow) -> bool:
+    """Whether an event counts at another place than that where it is stored."""
+    return row.counted.place != row.stored and row.status != "damaged"
+
+
+def named_place(row: LedgerRow, void_of: Callable[[Event], PositionKey | None]) -> PositionKey | None:
+    """The place that a void names, PERIOD for the closing of a period; None for every other event and without effect."""
+    event = row.event
+    if event is None or row.status != "ok":
+        return None
+    closes = event.kind == "entry" and event.what == "period.close"
+    return PERIOD if closes else attribute_error(row.pos, void_of, event)
+
+
+def store_marks(connection: Connection, marks: list[tuple[LedgerRow, PositionKey]], copies: list[LedgerRow]) -> None:
+    """Store voids and closed periods with the places that they name, and resent events."""
+    insert_many(connection, void_mark, [(row.pos, *_raw(row.stored), *_raw(named)) for row, named in marks])
+    rows = [(row.pos, *_raw(row.stored), *_raw(row.counted.place), _hash(row.counted)) for row in copies]
+    insert_many(connection, resent, rows)
+
+
 def _raw(place: PositionKey) -> tuple[bytes, int]:
     return bytes.fromhex(place.log), place.seq
 
@@ -228,17 +264,10 @@ def _hash(counted: CountedIdentity) -> bytes:
     return bytes.fromhex(counted.hash)
 
 
-def _has_original(connection: Connection, counted: CountedIdentity) -> bool:
-    """Whether this event was projected, undamaged, from its own place."""
-    at_log, row = bytes.fromhex(counted.log), event_state.c
-    own = select(row.pos).where(
-        and_(
-            row.at_log == at_log,
-            row.at_seq == counted.seq,
-            row.at_hash == _hash(counted),
-            row.log_id == at_log,
-            row.seq == counted.seq,
-            row.status != "damaged",
-        )
-    )
-    return connection.execute(own).first() is not None
+def _has_original(connection: Connection, counted: CountedIdentity, owners: LogOwners) -> bool:
+    """Whether this event was projected, undamaged, from its own place: there it is no resent one."""
+    row = event_state.c
+    at_place = and_(row.at_log == word_id(counted.log), row.at_seq == counted.seq, row.status != "damaged")
+    query = select(row.pos, row.at_hash).where(and_(at_place, row.pos.not_in(select(resent.c.pos))))
+    originals = connection.execute(query).all()
+    return any((own.at_hash or owners.hash_of(own.pos)) == _hash(counted) for own in originals)

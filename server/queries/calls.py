@@ -15,8 +15,9 @@ from typing import Any, NamedTuple
 import msgspec
 from sqlalchemy import Connection, String, and_, func, literal_column, or_, select
 
+from server.db.schema import ledger
 from server.projection.call_marks import ANSWER, CALL, VERBS
-from server.projection.internal_tables import call_mark, correction, resent
+from server.projection.internal_tables import call_mark, correction, resent, word
 from server.projection.tables import event_state
 from station.core.ledger.void_resolution import Correction, PositionKey, corrected
 
@@ -86,9 +87,9 @@ def open_calls(connection: Connection, now_us: int) -> list[Call]:
 
 def _is_corrected(connection: Connection) -> bool:
     """Whether a correction may concern a call or an answer: then only the whole history gives its place."""
-    mark, state, change = call_mark.c, event_state.c, correction.c
-    spans = and_(state.at_log == change.of_log, state.at_seq.between(change.from_seq, change.to_seq))
-    named = select(mark.pos).join(event_state, state.pos == mark.pos).join(correction, spans)
+    mark, stored, change = call_mark.c, ledger.c, correction.c
+    spans = and_(stored.log_id == change.of_log, stored.seq.between(change.from_seq, change.to_seq))
+    named = select(mark.pos).join(ledger, stored.pos == mark.pos).join(correction, spans)
     sent_again = select(mark.pos).join(resent, resent.c.pos == mark.pos)
     return any(connection.execute(query.limit(1)).first() is not None for query in (sent_again, named))
 
@@ -98,14 +99,17 @@ def _events(connection: Connection, since_answer_us: int | None = None) -> list[
 
     `since_answer_us`: only those from the last answer of their place before this time on, and none after it.
     """
-    mark, state = call_mark.c, event_state.c
+    mark, state, row_of = call_mark.c, event_state.c, ledger.c
     query = (
         select(
             mark.verb, mark.stage, mark.station, mark.reason, mark.by, mark.holds_from_us,
-            state.key_us, state.approx, state.log_id, state.seq, state.at_log, state.at_seq, state.at_hash,
+            state.key_us, state.approx, row_of.log_id, row_of.seq, word.c.text.label("at_log"), state.at_seq,
+            func.coalesce(state.at_hash, row_of.hash).label("at_hash"),
         )
         # An outer join, because SQLite may begin an inner one with all events of the shop.
         .outerjoin(event_state, and_(state.pos == mark.pos, state.status == "ok"))
+        .outerjoin(ledger, row_of.pos == state.pos)
+        .outerjoin(word, word.c.id == state.at_log)
     )  # fmt: skip
     if since_answer_us is not None:
         at_us, place = (
@@ -132,13 +136,13 @@ def _events(connection: Connection, since_answer_us: int | None = None) -> list[
     for row in rows:
         if row.key_us is None:
             continue  # void, a second copy, or not permitted
-        stored, counted = PositionKey(row.log_id.hex(), row.seq), PositionKey(row.at_log.hex(), row.at_seq)
+        own, counted = PositionKey(row.log_id.hex(), row.seq), PositionKey(row.at_log, row.at_seq)
         is_entry = row.holds_from_us is not None
         at_us = row.holds_from_us if is_entry else row.key_us
         event = CallEvent(
             row.verb, row.stage, row.station, row.reason, row.by, at_us, *counted, row.approx and not is_entry
         )
-        put = corrected({stored, counted}, corrections) if corrections else {}
+        put = corrected({own, counted}, corrections) if corrections else {}
         if put:
             event = _as_corrected(event, put)
         if event.verb in VERBS:

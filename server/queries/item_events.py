@@ -3,12 +3,15 @@
 from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import Connection, and_, or_, select
+from sqlalchemy import Connection, and_, select
 
+from server.db.schema import ledger
 from server.projection.event_items import Corrections
+from server.projection.internal_tables import word
 from server.projection.ledger_row import LedgerRow, rows_at
 from server.projection.log_permissions import LogOwners, claimed_by
 from server.projection.tables import event_item, event_state
+from server.projection.words import word_id
 from station.core.event import Event
 
 MOST = 200
@@ -78,10 +81,12 @@ def scans(connection: Connection, item: str, before_pos: int | None = None) -> I
     A tag's departure is merged into its arrival; it is an event of its own where the arrival is not on the page.
     """
     c = event_item.c
-    query = select(c.pos, c.key_us).where(c.item == item)
+    s = event_state.c
+    query = select(c.pos, c.key_us).join(event_state, s.pos == c.pos).join(word, word.c.id == s.at_log)
+    query = query.where(c.item == item)
     if before_pos is not None:
         query = query.where(c.pos < before_pos)
-    rows = connection.execute(query.order_by(c.key_us.desc(), c.log_id, c.seq.desc()).limit(MOST)).all()
+    rows = connection.execute(query.order_by(c.key_us.desc(), word.c.text, s.at_seq.desc()).limit(MOST)).all()
     ledger_rows = {row.pos: row for row in rows_at(connection, [linked.pos for linked in rows])}
     corrections = Corrections(connection)
     owners = LogOwners(connection, 0)
@@ -163,11 +168,8 @@ def _entry_fields(event: Event) -> dict[str, Any]:
 
 def of_log(connection: Connection, log: str, seq: int) -> list[str]:
     """The items that one event is linked to; [] for an unknown event and for one without items."""
-    s, i = event_state.c, event_item.c
-    place = bytes.fromhex(log)
-    rows = connection.execute(
-        select(i.item)
-        .join(event_state, s.pos == i.pos)
-        .where(or_(and_(s.at_log == place, s.at_seq == seq), and_(s.log_id == place, s.seq == seq)))
-    )
+    s, i, stored = event_state.c, event_item.c, ledger.c
+    counted = select(s.pos).where(and_(s.at_log == word_id(log), s.at_seq == seq))
+    at_place = select(stored.pos).where(and_(stored.log_id == bytes.fromhex(log), stored.seq == seq))
+    rows = connection.execute(select(i.item).where(i.pos.in_(counted.union(at_place))).order_by(i.pos, i.item))
     return list(dict.fromkeys(rows.scalars()))

@@ -4,6 +4,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, and_, func, or_, select
 
+from server.projection.internal_tables import word
 from server.projection.tables import event_state, move, parcel
 from station.core.ledger.parcels import LIVE
 
@@ -56,11 +57,12 @@ def item_moves(connection: Connection, name: str, most: int | None = MOST) -> tu
     """The newest moves of an item from one account to another, newest first, at most `most`; and the number of all."""
     c, e = move.c, event_state.c
     columns = (c.n, c.at_us, c.qty_milli, c.from_state, c.from_operation, c.from_stage, c.to_state, c.to_operation,
-               c.to_stage, c.pos, e.at_log, e.at_seq)  # fmt: skip
-    query = select(*columns).select_from(move.join(event_state, e.pos == c.pos)).where(_of_accounts(name))
+               c.to_stage, c.pos, word.c.text, e.at_seq)  # fmt: skip
+    events = move.join(event_state, e.pos == c.pos).join(word, word.c.id == e.at_log)
+    query = select(*columns).select_from(events).where(_of_accounts(name))
     rows = connection.execute(query.order_by(c.n.desc()).limit(most)).all()
     total = connection.execute(select(func.count()).where(_of_accounts(name))).scalar_one()
-    return [ItemMove._make((*row[:-2], row.at_log.hex(), row.at_seq)) for row in rows], int(total)
+    return [ItemMove._make(row) for row in rows], int(total)
 
 
 def item_stays(connection: Connection, name: str) -> list[Stay]:

@@ -147,12 +147,12 @@ def _change(
         place=place,
         name=name,
         items=(before.items, came_items, max(0, went_items), after.items),
-        was=before.amounts,
+        was=tuple(sorted(before.amounts)),
         came=_amounts(in_milli, decimals),
         went=_amounts(out_milli, decimals),
         finished=finished,
         scrapped=scrapped,
-        now=after.amounts,
+        now=tuple(sorted(after.amounts)),
         micros=_money(before, after, ins, outs),
     )
 

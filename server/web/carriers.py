@@ -15,6 +15,7 @@ from server.web.template_filters import read_lag
 
 blueprint = Blueprint("carriers", __name__)
 PATH = "/carriers"
+MOST_CONTENTS = 10  # items of one carrier on the page; the page of the carrier's code has all
 
 
 @blueprint.get(PATH)
@@ -37,6 +38,7 @@ def page() -> str:
         page="stations",
         now_us=now_us,
         carriers=found,
+        most=MOST_CONTENTS,
         listing=listing,
         valuation=valuation,
         **names.for_templates(),

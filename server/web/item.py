@@ -38,6 +38,7 @@ from station.core.master_data import MasterData
 blueprint = Blueprint("item", __name__)
 segments(blueprint)
 blueprint.add_app_template_filter(visible_bytes)
+MOST_ROWS, MOST_FORMS = 100, 50  # rows of one list on the page; rows with a form of their own
 DONE = {"put-right": "Put right", "add": "Added", "void": "Taken back", "note": "Written down"}
 
 
@@ -53,7 +54,7 @@ def page(item: str | None) -> str:
         locale = shop_locale(connection)
         past = asked_past(connection, current_hub().clock.utc_us())
         now_us = past.time_us
-        with _tables(connection, item, past) as (tables, shop):
+        with item_tables(connection, item, past) as (tables, shop):
             valuation = Valuation(shop, now_us)
             detail = item_detail(tables, item, valuation, before, locale.quantity)
             open_rules = {found.rule for found in detail.findings if found.is_open} if detail else ()
@@ -72,6 +73,7 @@ def page(item: str | None) -> str:
             "one that was scanned, released or bound" + (" by then" if past.is_past else ""),
             f"{lag().words}: try again." if lag().events else "Scan it in the box above.",
         )
+    detail = _first(detail)
     names = DisplayNames(valuation.master_data, now_us)
     due = due_day(detail.row.due)
     due_us = None if due is None else shop_locale().day_end_us(due)
@@ -103,7 +105,7 @@ def page(item: str | None) -> str:
 
 
 @contextmanager
-def _tables(connection: Connection, item: str, past: Past) -> Iterator[tuple[Connection, MasterData]]:
+def item_tables(connection: Connection, item: str, past: Past) -> Iterator[tuple[Connection, MasterData]]:
     """The tables that hold the item as the request asks for it, and the definitions that apply to it."""
     if not past.is_past:
         yield connection, master_data(connection)
@@ -127,6 +129,19 @@ def put_right(item: str | None) -> Response:
     after = _places(item, now_us)
     flash(_outcome(entry, before, after))
     return redirect(item_url(item))
+
+
+def _first(detail: ItemDetail) -> ItemDetail:
+    """The newest rows of each list: a page of bounded size, with links to older events and to the files of all."""
+    return detail._replace(
+        visits=detail.visits[:MOST_ROWS],
+        moves=detail.moves[:MOST_ROWS],
+        events=detail.events[:MOST_ROWS],
+        more_events=detail.more_events or len(detail.events) > MOST_ROWS,
+        findings=detail.findings[:MOST_FORMS],
+        changes=detail.changes[:MOST_FORMS],
+        more_changes=detail.more_changes or len(detail.changes) > MOST_FORMS,
+    )
 
 
 def _accounts(detail: ItemDetail) -> list[tuple[str, int | None, str | None, int]]:

@@ -6,13 +6,15 @@ from typing import Any
 from flask import Blueprint, Response, request
 from sqlalchemy import Connection
 
+from server.api.past_query import asked_past
 from server.api_errors import ApiError
 from server.auth.gate import readers
 from server.context import current_hub
 from server.queries.current_master_data import master_data
 from server.queries.item_moves import ItemMove, Stay, item_moves, item_stays
 from server.queries.search import item_named
-from server.query_words import query_words
+from server.query_words import PAST_WORDS, query_words
+from server.web.item import item_tables
 from server.web.listing import csv_file
 from server.web.template_filters import STATES, shop_locale
 from station.core.quantity import decimal_text
@@ -26,9 +28,9 @@ POSTINGS = (
 
 @blueprint.get("/item.csv")
 @readers
-@query_words("code", "list")
+@query_words("code", "list", *PAST_WORDS)
 def file() -> Response:
-    """The stays or the postings of an item as a CSV file: all of them. Raises `ApiError` 400 and 404."""
+    """All stays or postings of an item as a CSV file, now or as of a past time. Raises `ApiError` 400 and 404."""
     name = request.args.get("list", "stays")
     if name not in _LISTS:
         raise ApiError(400, f"list {name[:40]!r}", f"one of {', '.join(_LISTS)}", "Use the link of the item's page.")
@@ -37,10 +39,14 @@ def file() -> Response:
         raise ApiError(404, "no item", "code and the code of an item", "Use the link of the item's page.")
     heading, rows_of = _LISTS[name]
     with hub.store.read() as connection:
-        item = item_named(connection, master_data(connection), code, hub.clock.utc_us())
-        rows = rows_of(connection, item)
+        now_us = hub.clock.utc_us()
+        past = asked_past(connection, now_us)
+        item = item_named(connection, master_data(connection), code, now_us)
+        with item_tables(connection, item, past) as (tables, _):
+            rows = rows_of(tables, item)
     if not rows:
-        raise ApiError(404, f"the item {code[:80]!r}", "an item that was moved", "Search for it in the box.")
+        expected = "an item that was moved" + (" by then" if past.is_past else "")
+        raise ApiError(404, f"the item {code[:80]!r}", expected, "Search for it in the box.")
     return csv_file(f"item-{name}", heading, rows)
 
 

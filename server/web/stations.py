@@ -4,29 +4,54 @@ from typing import Any
 from urllib.parse import quote
 
 import msgspec
-from flask import Blueprint, render_template
+from flask import Blueprint, render_template, request
 
 from server.auth import devices
 from server.auth.gate import readers
 from server.clock.watch import why_in_doubt
 from server.context import current_hub
 from server.queries.station_alerts import SILENT_S, ahead, last_seen_us
+from server.query_words import query_words
+from server.web.listing import Listing, page_number
 from server.web.template_filters import reader_name
 
 blueprint = Blueprint("stations", __name__)
+PATH = "/stations"
 CLOCKS = {"synced": "set by the network", "holdover": "runs by itself", "never": "set only by this hub"}
 
 
-@blueprint.get("/stations")
+@blueprint.get(PATH)
 @readers
+@query_words("page", "devices")
 def page() -> str:
-    """Every station, by name; revoked ones last."""
+    """The stations by name, revoked ones last, 100 on a page; and their devices, 100 on a page of their own."""
+    numbers = {word: page_number(word) for word in ("page", "devices")}
     now_us = current_hub().clock.utc_us()
     with current_hub().store.read() as connection:
         rows = devices.overview(connection)
         doubt = why_in_doubt(connection, current_hub().clock)
     shown = sorted((_row(row, now_us) for row in rows), key=lambda row: (row["revoked"], row["station"]))
-    return render_template("stations.html", page="stations", now_us=now_us, stations=shown, CLOCKS=CLOCKS, doubt=doubt)
+    devices_of = [(row["station"], reader) for row in shown for reader in row["readers"]]
+    listing, of_devices = (
+        Listing(numbers[word], len(listed), _other(word), PATH, word)
+        for word, listed in (("page", shown), ("devices", devices_of))
+    )
+    return render_template(
+        "stations.html",
+        page="stations",
+        now_us=now_us,
+        stations=shown[listing.start : listing.last],
+        listing=listing,
+        devices=devices_of[of_devices.start : of_devices.last],
+        of_devices=of_devices,
+        CLOCKS=CLOCKS,
+        doubt=doubt,
+    )
+
+
+def _other(word: str) -> dict[str, str]:
+    """The page of the other list, which stays as it is."""
+    return {name: request.args[name] for name in ("page", "devices") if name != word and name in request.args}
 
 
 def _row(row: dict[str, Any], now_us: int) -> dict[str, Any]:

@@ -20,8 +20,8 @@ sys.path[:0] = [str(HERE), str(HERE.parent / "support")]
 from figure import Figure  # noqa: E402 - the folder is on the path only now
 
 BENCHES = (
-    "scan", "idle", "readers", "plug", "codes", "ingest", "stations", "viewers", "crowd", "projector", "late_event", "board",
-    "known", "live", "memory",
+    "scan", "idle", "readers", "plug", "codes", "ingest", "stations", "viewers", "crowd", "projector", "late_event",
+    "rebuild", "board", "known", "live", "memory",
 )  # fmt: skip
 
 

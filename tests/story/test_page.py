@@ -225,3 +225,20 @@ def test_a_page_without_a_seat_at_the_stream_asks_every_three_seconds(chromium, 
         expect(tile(page, "Saw")).not_to_have_text(before, timeout=6000)
     for seat in seats:
         seat.close()
+
+
+def test_the_date_field_steps_by_day_with_the_keyboard(chromium, hub):
+    with a_page(chromium, hub.url) as page:
+        page.goto("/?as_of=2026-01-10T08:30&against=2026-01-02T08:30")
+        field = page.locator("#as_of")
+        values = []
+        for key in ("ArrowUp", "ArrowDown", "PageDown", "PageUp"):
+            field.press(key)
+            values.append(field.input_value()[:10])
+        assert values == ["2026-01-11", "2026-01-10", "2026-01-03", "2026-01-10"]
+        field.fill(str(field.get_attribute("max")))
+        field.press("ArrowUp")
+        assert field.input_value() == field.get_attribute("max")
+        page.get_by_role("link", name="Day before").click()
+        expect(page.locator("#against")).to_have_value("2026-01-02T08:30")
+        expect(field).to_have_value("2026-01-09T08:30")

@@ -12,6 +12,7 @@ from server.db.position_signal import PositionSignal
 from server.ops.admin_commands import handle
 from server.ops.control_protocol import ControlRequest
 from server.projection.tables import event_state
+from server.projection.words import word_id
 from server.projection.worker import Projector
 from server.queries.board_state import board_state_now, current_alerts
 from server.web.template_filters import shop_locale
@@ -78,7 +79,9 @@ class Bench:
         """seq -> (lo, hi, approx) of its scans, as the pages have them."""
         Projector(self.hub, PositionSignal()).drain()
         row = event_state.c
-        wanted = select(row.at_seq, row.lo_us, row.hi_us, row.approx).where(row.at_log == self.log, row.kind == "scan")
+        wanted = select(row.at_seq, row.lo_us, row.hi_us, row.approx).where(
+            row.at_log == word_id(self.log.hex()), row.kind == "scan"
+        )
         with self.hub.read() as connection:
             return {seq: (lo, hi, approx) for seq, lo, hi, approx in connection.execute(wanted)}
 

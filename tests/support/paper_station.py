@@ -10,6 +10,7 @@ from shop_writer import Log, ShopWriter
 from sqlalchemy import select
 
 from drivers import Read, open_driver
+from server.db.schema import ledger
 from server.projection.station_snapshot import snapshot
 from server.projection.tables import event_item, event_state
 from station.core.codes import Code, apply_binding, read_code
@@ -85,11 +86,17 @@ class PaperStation:
         """Send all events to the hub; each one at the end of its way, by its number."""
         self._writer.settle()
         with self._writer.store.read() as connection:
-            own = event_state.c.log_id == self._log.log_id
-            states = {row.seq: row.status for row in connection.execute(select(event_state).where(own))}
+            own = ledger.c.log_id == self._log.log_id
+            states = dict(
+                connection.execute(
+                    select(ledger.c.seq, event_state.c.status)
+                    .join(event_state, event_state.c.pos == ledger.c.pos)
+                    .where(own)
+                ).all()
+            )
             items: dict[int, list[str]] = {seq: [] for seq in states}
-            own = event_item.c.log_id == self._log.log_id
-            for row in connection.execute(select(event_item).where(own)):
+            linked = select(ledger.c.seq, event_item.c.item).join(event_item, event_item.c.pos == ledger.c.pos)
+            for row in connection.execute(linked.where(own).order_by(event_item.c.item)):
                 items[row.seq].append(row.item)
         events = {seq: decode(encoded) for seq, encoded in enumerate(self._log.events, 1)}
         return {

@@ -202,12 +202,13 @@ class ItemBalance:
     def _add(self, account: Account, parcel: Parcel) -> None:
         """Add a parcel to its account, joined with one there that differs in nothing but its quantity and its move."""
         if parcel.qty_milli is not None:
-            ended = parcel.state in ENDED
+            ended, since_us = parcel.state in ENDED, parcel.since_us
             for number in self._spots.at.get(account, NONE):
                 other = self._spots.numbered[number]
                 if other.qty_milli is None:
                     continue
-                if _ends_as(other, parcel) if ended else _is_alike(other, parcel):
+                # Most parcels in process came at a time of their own, and need no further comparison.
+                if _ends_as(other, parcel) if ended else other.since_us == since_us and _is_alike(other, parcel):
                     self._replace(number, msgspec.structs.replace(parcel, qty_milli=other.qty_milli + parcel.qty_milli))
                     return
         self._written.append(self._spots.add(account, parcel))
@@ -336,8 +337,6 @@ def _part_of(parcel: Parcel, want: int | None) -> Piece | None:
 
 def _is_alike(other: Parcel, parcel: Parcel) -> bool:
     """Whether two parcels differ in nothing but their quantity and their move."""
-    if other.since_us != parcel.since_us:
-        return False  # the usual difference: most parcels came at a time of their own
     return msgspec.structs.replace(other, qty_milli=parcel.qty_milli, put=parcel.put) == parcel
 
 

@@ -91,7 +91,8 @@ class ParcelSpots:
         if len(numbers) == 1:
             del self.at[account]
         else:
-            self.at[account] = tuple(one for one in numbers if one != number)
+            place = numbers.index(number)
+            self.at[account] = numbers[:place] + numbers[place + 1 :]
 
 
 class IndexedParcels(tuple[Parcel, ...]):  # noqa: SLOT001 - a tuple cannot have slots with content

@@ -5,7 +5,15 @@ from shop_writer import ShopWriter
 
 from server.config import HubConfig
 
-LISTS = ("/api/v1/wip", "/api/v1/items/WO-1", "/api/v1/orders", "/api/v1/calls", "/api/v1/stages", "/api/v1/stations")
+LISTS = (
+    "/api/v1/wip",
+    "/api/v1/items/WO-1",
+    "/api/v1/orders",
+    "/api/v1/calls",
+    "/api/v1/stages",
+    "/api/v1/stations",
+)
+VALUE = ("/value", "/value.csv", "/api/v1/value")
 PAGES = (
     "/",
     "/wall",
@@ -23,6 +31,7 @@ PAGES = (
     "/sheet",
 )
 PAST = (
+    *VALUE,
     "/",
     "/orders",
     "/orders.csv",
@@ -50,7 +59,9 @@ def asked(hub_app, address, word):
     return hub_app.anonymous().get(f"{address}{'&' if '?' in address else '?'}{word}")
 
 
-@pytest.mark.parametrize("address", [*LISTS, *PAGES, "/api/v1/events", "/api/v1/snapshot", "/api/v1/items/changes"])
+@pytest.mark.parametrize(
+    "address", [*LISTS, *PAGES, *VALUE, "/api/v1/events", "/api/v1/snapshot", "/api/v1/items/changes"]
+)
 def test_an_unknown_query_word_is_refused_with_the_known_ones(hub_app, shop_writer, address):
     answer = asked(hub_app, address, "colour=red")
     assert answer.status_code == 400

@@ -41,7 +41,9 @@ def sent(hub_app, a_log):
 
 def test_an_entry_by_a_stations_token_is_kept_and_makes_no_person(sent, rows):
     station = select(schema.log.c.log_id).where(schema.log.c.station == "saw-1")
-    states = select(event_state.c.status).where(event_state.c.log_id.in_(station)).order_by(event_state.c.seq)
+    stored = schema.ledger.c
+    states = select(event_state.c.status).join(schema.ledger, stored.pos == event_state.c.pos)
+    states = states.where(stored.log_id.in_(station)).order_by(stored.seq)
     assert rows(states) == [("ok",), ("not_permitted",), ("ok",)]
     assert rows(select(definition.c.what)) == []
 

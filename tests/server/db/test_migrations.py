@@ -162,6 +162,49 @@ def test_a_hub_from_before_calls_has_the_calls_that_it_recorded(store):
     later.close()
 
 
+OLD_EVENTS = """
+CREATE TABLE event_state (pos INTEGER PRIMARY KEY, log_id BLOB NOT NULL, seq BIGINT NOT NULL, kind VARCHAR,
+  status VARCHAR NOT NULL, key_us BIGINT NOT NULL, lo_us BIGINT NOT NULL, hi_us BIGINT NOT NULL, approx BOOLEAN NOT NULL,
+  at_log BLOB NOT NULL, at_seq BIGINT NOT NULL, at_hash BLOB NOT NULL, boot VARCHAR, mono_ns BIGINT, since_ns BIGINT);
+CREATE INDEX event_state_at ON event_state (at_log, at_seq);
+CREATE INDEX event_state_not_permitted ON event_state (log_id) WHERE status = 'not_permitted';
+CREATE TABLE event_item (item VARCHAR NOT NULL, key_us BIGINT NOT NULL, log_id BLOB NOT NULL, seq BIGINT NOT NULL,
+  pos BIGINT NOT NULL, code VARCHAR, verb VARCHAR NOT NULL, PRIMARY KEY (item, log_id, seq, pos)) WITHOUT ROWID;
+CREATE INDEX event_item_code ON event_item (code);
+CREATE INDEX event_item_pos ON event_item (pos);
+CREATE TABLE binding (code VARCHAR NOT NULL, item VARCHAR, as_ VARCHAR NOT NULL, from_office BOOLEAN NOT NULL,
+  key_us BIGINT NOT NULL, log_id BLOB NOT NULL, seq BIGINT NOT NULL, pos INTEGER PRIMARY KEY);
+INSERT INTO event_state SELECT pos, log_id, seq, 'scan', 'ok', 1, 1, 1, 0, log_id, seq, hash, 'b', 1, NULL FROM ledger;
+INSERT INTO event_item SELECT 'WO-1', 1, log_id, seq, pos, 'WO-1', '' FROM ledger;
+"""
+
+
+def test_a_hub_from_before_words_gets_the_smaller_tables_and_is_folded_anew(store):
+    shop_writer = ShopWriter(store)
+    shop_writer.small_shop()
+    shop_writer.scan("WO-1", "saw", shop_writer.ago(hours=1))
+    shop_writer.settle()
+    events = select(event_state.c.pos, event_state.c.status, event_state.c.key_us).order_by(event_state.c.pos)
+    with store.read() as connection:
+        before = connection.execute(events).all()
+    path = store.path
+    store.close()
+    with closing(sqlite3.connect(path)) as raw:
+        raw.executescript(
+            "DROP TABLE event_state; DROP TABLE event_item; DROP TABLE word; DROP TABLE binding;" + OLD_EVENTS
+        )
+        raw.execute("UPDATE projection SET v = 4 WHERE k = 'fold_version'")
+        raw.execute("UPDATE alembic_version SET version_num = '0015'")
+        raw.commit()
+    later = open_hub(path)
+    ShopWriter(later).settle()
+    with later.read() as connection:
+        assert version_of(connection) == HEAD
+        assert connection.execute(events).all() == before
+    assert compare(later) == []
+    later.close()
+
+
 def test_a_hub_from_before_the_flow_of_each_day_has_that_of_the_moves_that_it_recorded(store):
     shop_writer = ShopWriter(store)
     shop_writer.small_shop()

@@ -16,7 +16,8 @@ from server.db.bulk_insert import insert_many
 from server.db.position_signal import PositionSignal
 from server.db.store import Store
 from server.ledger import station_logs
-from server.projection.tables import TABLES, folded_rows
+from server.projection.internal_tables import word
+from server.projection.tables import TABLES, event_state, folded_rows
 from server.projection.worker import Projector
 from station.core.event import Event, EventIdentity, LogPosition, encode
 from station.core.hash_chain import anchor_mac, boot_bytes, genesis, link
@@ -139,8 +140,16 @@ class HubDatabase:
 
 def content(connection: Connection, table: Any) -> list[tuple[Any, ...]]:
     rows = folded_rows(table)
-    columns = [column for column in rows.selected_columns if column.name not in BY_POS]
+    columns: list[Any] = [column for column in rows.selected_columns if column.name not in BY_POS]
+    if table is event_state:  # the words and not their numbers, which follow the order of arrival; and its own place
+        columns = [column for column in columns if column.name not in ("at_log", "boot")]
+        columns += [_word(table.c.at_log), _word(table.c.boot), schema.ledger.c.log_id, schema.ledger.c.seq]
+        rows = rows.join(schema.ledger, schema.ledger.c.pos == table.c.pos)
     return sorted((tuple(row) for row in connection.execute(rows.with_only_columns(*columns))), key=repr)
+
+
+def _word(number: Any) -> Any:
+    return select(word.c.text).where(word.c.id == number).scalar_subquery()
 
 
 @pytest.fixture

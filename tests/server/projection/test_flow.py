@@ -80,8 +80,8 @@ def test_flow_is_the_sum_of_the_moves_after_every_part_of_a_story(
     rows += [site.anchor(), *(site_of(chance, site, said) for _ in range(6))]
     if chance.random() < 0.5:
         chance.shuffle(rows)
-    for start in range(0, len(rows), 15):
-        hub_db.deliver(*rows[start : start + 15])
+    for start in range(0, len(rows), 25):
+        hub_db.deliver(*rows[start : start + 25])
         hub_db.drain()
         assert_flow_is_that_of_the_moves(hub_db)
     with hub_db.store.read() as connection:

@@ -12,9 +12,11 @@ from sqlalchemy import select
 from server.db.bulk_insert import insert_many
 from server.db.position_signal import PositionSignal
 from server.projection.boot_clocks import MAX_SEQ
+from server.projection.internal_tables import word
 from server.projection.order_keys import ROWS_AT_ONCE, place_before, places_backwards
 from server.projection.rebuild import compare, rebuild
 from server.projection.tables import event_state
+from server.projection.words import word_id
 from server.projection.worker import Projector
 from station.core.event import EventIdentity
 
@@ -69,10 +71,9 @@ def test_a_log_that_is_looked_at_in_small_parts_has_the_same_rows(
 @pytest.mark.parametrize("at_once", [2, 3, 4, 20])
 def test_a_place_where_two_stand_is_never_cut_in_two(hub_db: Any, at_once: int) -> None:
     log = bytes(16)
-    rows = [
-        (pos, log, pos, "scan", "ok", 0, 0, 0, False, log, 1 + pos // 2, bytes(32), "b", pos, 0) for pos in range(1, 10)
-    ]
+    rows = [(pos, "scan", "ok", 0, 0, 0, False, 1, 1 + pos // 2, bytes(32), 2, pos, 0) for pos in range(1, 10)]
     with hub_db.store.write() as connection:
+        insert_many(connection, word, [(1, log.hex()), (2, "b")])
         insert_many(connection, event_state, rows)
     with hub_db.store.read() as connection:
         found = [sorted(each.pos for each in here) for here in places_backwards(connection, log.hex(), 5, at_once)]
@@ -125,5 +126,5 @@ def test_a_stored_scan_in_a_boot_without_time_leaves_the_next_its_bound_also_aft
     hub_db.deliver(one.scan("WO-3", "saw"))
     hub_db.drain()
     assert compare(hub_db.store) == []
-    before, *_stored, after = hub_db.show(select(event_state.c.lo_us).where(event_state.c.boot == "dark"))
+    before, *_stored, after = hub_db.show(select(event_state.c.lo_us).where(event_state.c.boot == word_id("dark")))
     assert after == before  # it was recorded behind it, whenever the stored ones were made

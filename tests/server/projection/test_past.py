@@ -1,5 +1,6 @@
 """What an event changes about the past: voids, corrections, first anchors, bindings, late definitions, copies."""
 
+import gc
 import hashlib
 from typing import Any
 
@@ -7,6 +8,8 @@ import pytest
 from sqlalchemy import select
 
 from server.db.position_signal import PositionSignal
+from server.db.schema import ledger
+from server.projection.bindings import BindingChange, Bindings
 from server.projection.internal_tables import no_item
 from server.projection.interpreter import DEFAULT_INTERPRETER
 from server.projection.rebuild import compare, rebuild
@@ -17,7 +20,9 @@ from station.core.event import EventIdentity
 WHERE = select(parcel.c.item, parcel.c.stage, parcel.c.state, parcel.c.qty_milli).order_by(
     parcel.c.item, parcel.c.stage.nulls_first()
 )
-STANDING = select(event_state.c.seq, event_state.c.status).order_by(event_state.c.pos)
+STANDING = (
+    select(ledger.c.seq, event_state.c.status).join(ledger, ledger.c.pos == event_state.c.pos).order_by(ledger.c.pos)
+)
 DAY_S = 86_400
 START_US_PLUS_AN_HOUR = 20_000 * 86_400_000_000 + 3_600_000_000
 OPERATIONS = [{"op": 10, "stage": "saw"}, {"op": 20, "stage": "deburr"}, {"op": 30, "stage": "pack"}]
@@ -280,6 +285,21 @@ def test_a_name_is_what_the_office_said_last(hub_db: Any, office: Any) -> None:
     hub_db.deliver(release(office), *(office.entry("item.name", {"item": "WO-1", "name": name}) for name in ("A", "B")))
     hub_db.drain()
     assert hub_db.show(select(item.c.name)) == [("B",)]
+
+
+def test_bindings_are_read_from_their_rows_as_codes_are_looked_up(hub_db: Any, office: Any) -> None:
+    names = [f"TAG-{n}" for n in range(200)]
+    hub_db.deliver(*(office.entry("code.bind", {"code": name, "as": "item", "to": f"WO-{name}"}) for name in names))
+    hub_db.drain()
+    at = (2**60, "", 0)
+    with hub_db.store.read() as connection:
+        gc.collect()
+        before = sum(isinstance(one, BindingChange) for one in gc.get_objects())
+        few, all_of_them = Bindings(connection, most_keys=3), Bindings(connection)
+        named = [few.named(name, name, "text", at).item for name in names]
+        assert sum(isinstance(one, BindingChange) for one in gc.get_objects()) - before <= 6
+        assert named == [all_of_them.named(name, name, "text", at).item for name in names]
+    assert named == [f"WO-{name}" for name in names]
 
 
 DEFECTS = {"late": "move", "void": "event_state", "key": "anchor"}  # a table that each one leaves wrong

@@ -64,7 +64,7 @@ def an_entry(what: str, data: dict[str, Any]) -> Event:
 
 def told(hub_db: Any) -> dict[str, Any]:
     """All that an entry could change: without the events themselves and their times."""
-    tables = ("event_state", "boot", "run", "resent", "claim")
+    tables = ("event_state", "word", "boot", "run", "resent", "claim")
     return {name: rows for name, rows in hub_db.everything().items() if name not in tables}
 
 

@@ -15,6 +15,7 @@ from sqlalchemy import select
 from statements import counted_statements
 
 from server.db.position_signal import PositionSignal
+from server.db.schema import ledger
 from server.projection.definitions import Definitions
 from server.projection.internal_tables import set_aside
 from server.projection.interpreter import DEFAULT_INTERPRETER, EventInterpreter
@@ -190,7 +191,9 @@ def test_no_bytes_stop_the_events_behind_them(hub_db: Any) -> None:
     hub_db.deliver(*saw.rows)
     hub_db.drain()
     assert hub_db.show(select(parcel.c.stage).where(parcel.c.item == "WO-1")) == [("saw",)]
-    states = dict(hub_db.show(select(event_state.c.seq, event_state.c.status)))
+    states = dict(
+        hub_db.show(select(ledger.c.seq, event_state.c.status).join(ledger, ledger.c.pos == event_state.c.pos))
+    )
     assert [states[n] for n in range(1, 8)] == ["not_understood"] * 3 + ["future"] + ["not_understood"] * 3
     assert states[good.seq] == "ok"
     assert compare(hub_db.store) == []

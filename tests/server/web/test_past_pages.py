@@ -9,7 +9,7 @@ from shop_writer import ShopWriter
 from server.api.format import time as utc_text
 
 PAGES = ("/", "/stages/saw", "/items/WO-1", "/orders", "/without-cost")
-FILES = ("/stage.csv?stage=saw", "/orders.csv", "/without-cost.csv")
+FILES = ("/stage.csv?stage=saw", "/item.csv?code=WO-1", "/orders.csv", "/without-cost.csv")
 
 
 @pytest.fixture
@@ -56,6 +56,8 @@ def test_a_page_uses_what_was_known_at_the_position(hub_app, shop):
     assert "WO-1" in text(hub_app, "/stages/saw")
     csv = hub_app.anonymous().get("/stage.csv", query_string={"stage": "deburr", **known}).text
     assert "WO-1" in csv
+    stays = hub_app.anonymous().get("/item.csv", query_string={"code": "WO-1", **known}).text
+    assert [line.partition(",")[0] for line in stays.splitlines()[1:]] == ["saw", "deburr"], "the void came later"
     listed = hub_app.anonymous().get("/orders.csv", query_string=known).text
     assert ("WO-1" in listed, "WO-2" in listed) == (False, False)
     assert "WO-2" in hub_app.anonymous().get("/orders.csv", query_string={"as_of": utc_text(shop.ago(days=1))}).text
@@ -68,9 +70,8 @@ def test_a_past_page_names_its_time_and_keeps_it_in_its_links(hub_app, shop, add
     page = answer.text.partition("<main")[2]
     assert answer.status_code == 200
     assert f"known at position <b>{shop.before}</b>" in page
-    links = [
-        unescape(link) for link in re.findall(r'href="(/(?:items|stages|orders|without-cost|stage\.csv)[^"]*)"', page)
-    ]
+    past = "items|stages|orders|without-cost|stage.csv|item.csv"
+    links = [unescape(link) for link in re.findall(rf'href="(/(?:{past})[^"]*)"', page)]
     present = address if address != "/" else None
     assert [link for link in links if "as_of=" not in link or "known=" not in link] == [present] * (
         present in links if present else 0

@@ -1,0 +1,117 @@
+"""The value page, its file and /api/v1/value: the same figures, each row opens to its items, and wrong words are named."""
+
+import csv
+import io
+import itertools
+import re
+
+import pytest
+from floor_full import full_floor
+from shop_writer import ShopWriter
+
+from server.queries.value_slices import ValueBy
+
+
+@pytest.fixture
+def shop_writer(store):
+    return ShopWriter(store)
+
+
+@pytest.fixture
+def full(shop_writer):
+    full_floor(shop_writer)
+    return shop_writer
+
+
+def answered(hub_app, **words):
+    answer = hub_app.anonymous().get("/api/v1/value", query_string=words)
+    assert answer.status_code == 200, answer.get_data(as_text=True)
+    return answer.get_json()
+
+
+def page(hub_app, **words):
+    answer = hub_app.anonymous().get("/value", query_string=words)
+    assert answer.status_code == 200
+    return answer.get_data(as_text=True)
+
+
+def filed(hub_app, **words):
+    text = hub_app.anonymous().get("/value.csv", query_string=words).get_data(as_text=True)
+    return list(csv.DictReader(io.StringIO(text.lstrip("\ufeff"))))
+
+
+def cents(text):
+    return round(float(text or 0) * 100)
+
+
+def test_page_file_and_answer_have_the_same_total(hub_app, full):
+    total = answered(hub_app)["totals"]["value_micros"]
+    for by, across in itertools.product(("stage", "component", "age"), ("component", "stage", "customer")):
+        words = {"by": by, "across": across}
+        assert answered(hub_app, **words)["totals"]["value_micros"] == total
+        rows = filed(hub_app, **words)
+        assert sum(cents(row["value"]) for row in rows) == (total + 5_000) // 10_000
+        columns = [name for name in rows[0] if name not in (by, "items", "quantity", "unit", "value")]
+        assert all(sum(cents(row[name]) for name in columns) == cents(row["value"]) for row in rows)
+    shown = re.search(r"<b>€\xa0([\d,.]+)</b> in", page(hub_app))[1]
+    assert cents(shown.replace(",", "")) == (total + 5_000) // 10_000
+
+
+@pytest.mark.parametrize("by", list(ValueBy))
+def test_the_page_of_each_slicing_opens_its_items(hub_app, full, by):
+    text = page(hub_app, by=by.value)
+    links = re.findall(r'href="(/value\?[^"]*by=item[^"]*)" aria-label="Its', text)
+    if by == ValueBy.ITEM:
+        assert links == []
+        assert 'href="/items/WO-' in text
+        return
+    assert len(links) == text.count('aria-label="Its')
+    for link in links:
+        opened = hub_app.anonymous().get(link.replace("&amp;", "&"))
+        assert opened.status_code == 200
+        assert "<tbody>" in opened.get_data(as_text=True)
+
+
+def test_rows_are_limited_by_the_cursor_and_none_is_left_out(hub_app, full):
+    whole = answered(hub_app, by="item")["rows"]
+    found, cursor = [], ""
+    while cursor is not None:
+        answer = answered(hub_app, by="item", limit=3, cursor=cursor)
+        assert answer["totals"]["items"] == len({row["key"] for row in whole})
+        found, cursor = found + answer["rows"], answer["cursor"]
+    assert found == whole
+
+
+def test_the_past_has_its_value_and_a_selection_its_own(hub_app, full):
+    at = full.ago(days=2)
+    past = answered(hub_app, as_of=at)
+    assert past["totals"]["value_micros"] != answered(hub_app)["totals"]["value_micros"]
+    at_saw = answered(hub_app, by="item", stage="saw")
+    (row, *others) = [row for row in answered(hub_app)["rows"] if row["key"] == "saw"]
+    assert others == []
+    assert at_saw["totals"]["items"] == row["items"]
+    assert answered(hub_app, stage="")["totals"]["items"] < answered(hub_app)["totals"]["items"]
+    assert "Only stage <b>Saw</b>" in re.sub(r"[\u2068\u2069]", "", page(hub_app, by="item", stage="saw"))
+
+
+def test_an_empty_shop_says_where_value_comes_from(hub_app, shop_writer):
+    assert "Value begins with the first scan" in page(hub_app)
+    assert answered(hub_app)["rows"] == []
+    assert filed(hub_app) == []
+
+
+@pytest.mark.parametrize("address", ["/value", "/value.csv", "/api/v1/value"])
+@pytest.mark.parametrize("words", ["by=colour", "across=x", "as_of=yesterday", "as_of=2199-01-01T00:00", "colour=red"])
+def test_wrong_words_are_named(hub_app, full, address, words):
+    answer = hub_app.anonymous().get(f"{address}?{words}", headers={"Accept": "application/json"})
+    assert answer.status_code == 400
+    assert "xpected" in answer.get_data(as_text=True)
+
+
+def test_many_columns_are_one_column_and_all_are_in_the_file(hub_app, full):
+    text = page(hub_app, by="stage", across="customer")
+    assert "more</th>" not in text
+    wide = page(hub_app, by="stage", across="item")
+    count = len(answered(hub_app, across="item")["totals"]["parts"])
+    assert f"{count - 8} more</th>" in wide
+    assert len(filed(hub_app, across="item")[0]) == 5 + count
