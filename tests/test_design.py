@@ -10,6 +10,7 @@ FOLDER = ROOT / "docs" / "design"
 PAGES = (
     "overview.md",
     "event.md",
+    "flow.md",
     "time.md",
     "ledger.md",
     "moves.md",

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from sqlalchemy import Connection, and_, select
 
 from server.api.open_items import projected_pos
-from server.api.schemas import HealthAnswer, RunningWork
+from server.api.schemas import HealthAnswer, RunningWorkAnswer
 from server.clock.readings import HubClock
 from server.clock.watch import suspects, why_in_doubt
 from server.config import seconds_of
@@ -66,7 +66,7 @@ def _check(hub: HubContext) -> HealthAnswer:
             remarks += ignored_settings(site_definitions(connection), hub.config, now_us)
             epoch = hub_row(connection).epoch
             works = [
-                RunningWork(key, sentence(key, work), work.unit, work.done, work.total, work.left_s)
+                RunningWorkAnswer(key, sentence(key, work), work.unit, work.done, work.total, work.left_s)
                 for key, work in sorted(running(hub.store, connection).items())
             ]
     except Exception as error:  # noqa: BLE001  healthz must answer after any error of the database

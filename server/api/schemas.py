@@ -75,7 +75,7 @@ class StationsAnswer(msgspec.Struct):
     recalculating: int
 
 
-class RunningWork(msgspec.Struct):
+class RunningWorkAnswer(msgspec.Struct):
     """Long work that runs: `done` of `total` (null: unknown) units; `left_s`: seconds left, null where unknown."""
 
     work: str
@@ -98,7 +98,7 @@ class HealthAnswer(msgspec.Struct):
     epoch: int | None
     pos: int | None
     projected_pos: int | None
-    running: list[RunningWork] = []
+    running: list[RunningWorkAnswer] = []
 
 
 def readers_json(readers: Any) -> str | None:

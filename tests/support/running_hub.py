@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from reserved_ports import ReservedPorts
+from waiting import until
 
 BIN = Path(sys.executable).parent
 START_S = 60.0  # a guard against a hang: on a machine with other work a start takes its time
@@ -82,10 +83,14 @@ class RunningHub:
 
     def until(self, true: Callable[[Any], object], within_s: float = START_S) -> Any:
         """Wait until this holds for the answer of /healthz; that answer."""
-        deadline = time.monotonic() + within_s
-        while not true(health := self.get("/healthz")):
-            assert time.monotonic() < deadline, (health, self.stderr.read_text()[-2000:])
-            time.sleep(0.05)
+        health: Any = None
+
+        def holds() -> object:
+            nonlocal health
+            health = self.get("/healthz")
+            return true(health)
+
+        until(holds, within_s)
         return health
 
     def get(self, path: str, timeout_s: float = 10) -> Any:
