@@ -31,7 +31,7 @@ from server.projection.pipeline import PATTERNS, corrected_rows
 from server.projection.released_orders import RELEASE, ReleasedOrders
 from server.projection.tables import binding, definition, event_item, event_state, move
 from server.projection.void_state import VoidState
-from server.projection.words import Words, word_id
+from server.projection.words import WordNumbers, word_id
 from station.core.codes import binding_key
 from station.core.codes.identity import gtin_texts
 from station.core.ledger.moves import FIRST_SEEN
@@ -99,7 +99,7 @@ class KnownChanges:
                 chunk = table.c.pos.in_(positions[start : start + AT_ONCE])
                 insert_many(self.scratch, table, [tuple(row) for row in self._live.execute(select(table).where(chunk))])
         rows = rows_at(self._live, self._positions_of(places))
-        insert_many(self.scratch, event_state, state_rows(rows, Words().ids(self.scratch, words_of(rows))))
+        insert_many(self.scratch, event_state, state_rows(rows, WordNumbers().ids(self.scratch, words_of(rows))))
         state = VoidState.load(self.scratch, LogOwners(self._live, self.pos))
         self.scratch.execute(event_state.delete())
         flipped = []

@@ -28,7 +28,7 @@ from server.projection.known_changes import KnownChanges, chunks
 from server.projection.ledger_row import LedgerRow, rows_at, state_rows, words_of
 from server.projection.released_orders import RELEASE, ReleasedOrders
 from server.projection.tables import TABLES, event_item, event_state, item, parcel
-from server.projection.words import Words
+from server.projection.words import WordNumbers
 from station.core.ledger.fold import fold
 from station.core.ledger.item_event import ItemEvent
 from station.core.ledger.times import LATEST_US
@@ -73,7 +73,7 @@ class KnownShop:
         self._stored: set[int] = set()  # positions whose state the scratch tables hold
         self._late_releases: dict[str, int] = {}  # item -> its ordered quantity
         self._numbers = count(1)
-        self._words = Words()
+        self._words = WordNumbers()
         self._orders = ReleasedOrders()
         self._items = ItemStates(scratch)
 

@@ -51,7 +51,7 @@ from server.projection.released_orders import RELEASE, ReleasedOrders
 from server.projection.tables import PROJECTED_POS, event_item, event_state, item, projection
 from server.projection.tag_numbers import note_numbers
 from server.projection.void_state import VoidState
-from server.projection.words import Words, word_id
+from server.projection.words import WordNumbers, word_id
 from station.core.ledger.times import OrderKey
 from station.core.ledger.void_resolution import Correction, PositionKey
 from station.core.site import SITE
@@ -76,7 +76,7 @@ class ProjectionPipeline:
         self._items_aside = dead_items(connection)
         self._owners = LogOwners(connection, self.pos)
         self._hub_logs: set[str] = set()
-        self._words = Words()
+        self._words = WordNumbers()
         self._void_state = VoidState.load(connection, self._owners, interpreter.void)
         self._timeline = OrderKeys(connection, interpreter.times, rows_at_once)
         self._corrections = Corrections(connection)

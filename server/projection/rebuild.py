@@ -62,7 +62,7 @@ from server.projection.tables import (
 )
 from server.projection.tag_numbers import note_numbers
 from server.projection.void_state import VoidState, note_marks
-from server.projection.words import Words
+from server.projection.words import WordNumbers
 from station.core.ledger.fold import reason_of
 from station.system.progress import Advance, unheard
 
@@ -236,7 +236,7 @@ class _Folding:
         3. Compute the keys of all rows, log by log, and update them.
         """
         target, interpreter = self._target, self._interpreter
-        owners, words, pos = LogOwners(self._source, last_pos(self._source)), Words(), 0
+        owners, words, pos = LogOwners(self._source, last_pos(self._source)), WordNumbers(), 0
         for rows in all_rows(self._source, self._aside, self._rows_at_once):
             pos = rows[-1].pos
             for row in rows:

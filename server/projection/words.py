@@ -15,7 +15,7 @@ MOST_WORDS = 10_000  # cached
 NAMED_AT_ONCE = 500  # in one statement
 
 
-class Words:
+class WordNumbers:
     """The numbers of words. The cache belongs to one transaction's success: after a rollback a new object is needed."""
 
     def __init__(self) -> None:

@@ -219,7 +219,7 @@ def _tile(
         stock_value=stock_value,
         shown_micros=shown_micros if stock_value.known else None,
         ages=_ages(of_stage, now_us),
-        ticks=tuple(sorted(ticks, key=lambda tick: (-tick.age_s, tick.item))),
+        ticks=tuple(sorted(ticks, key=lambda tick: (-tick.age_s, tick.item, tick.held))),
         moved_on=moved_on.get(name or None, 0),
         late=of_stage.late_items if of_stage else 0,
         bars=tuple(sums.bars.get(name, [])),

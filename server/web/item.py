@@ -30,7 +30,7 @@ from server.web.corrections import entry_of
 from server.web.display_names import DisplayNames
 from server.web.form_entries import enter
 from server.web.form_results import written_once
-from server.web.path_picture import Words, path_picture
+from server.web.path_picture import PathWords, path_picture
 from server.web.template_filters import STATES, lag, shop_locale
 from station.core.ledger.parcels import Account
 from station.core.master_data import MasterData
@@ -77,7 +77,7 @@ def page(item: str | None) -> str:
     names = DisplayNames(valuation.master_data, now_us)
     due = due_day(detail.row.due)
     due_us = None if due is None else shop_locale().day_end_us(due)
-    words = Words(STATES, names.stage, shop_locale())
+    words = PathWords(STATES, names.stage, shop_locale())
     return render_template(
         "item.html",
         page="item",

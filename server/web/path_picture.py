@@ -64,7 +64,7 @@ class Picture(NamedTuple):
     sentence: str
 
 
-class Words(NamedTuple):
+class PathWords(NamedTuple):
     """The names on the picture: the states, the stages by id, and the formats of the shop."""
 
     states: dict[str, str]
@@ -86,7 +86,7 @@ class _Scale(NamedTuple):
 
 
 def path_picture(
-    stays: Sequence[Stay], routing: Routing | None, due_us: int | None, now_us: int, words: Words
+    stays: Sequence[Stay], routing: Routing | None, due_us: int | None, now_us: int, words: PathWords
 ) -> Picture | None:
     """The picture of all stays of an item up to its end or to now (UTC us); None without any.
 
@@ -124,7 +124,7 @@ def _place(stay: Stay, routing: Routing | None) -> tuple[int | None, str | None]
     return (stay.operation, stay.stage)
 
 
-def _rows(stays: Iterable[Stay], routing: Routing | None, words: Words) -> tuple[PathRow, ...]:
+def _rows(stays: Iterable[Stay], routing: Routing | None, words: PathWords) -> tuple[PathRow, ...]:
     places = dict.fromkeys(_place(stay, routing) for stay in stays)
     if routing is not None:
         places |= dict.fromkeys((operation.op, operation.stage) for operation in routing.operations)
@@ -164,7 +164,7 @@ def _joined(stays: Sequence[Stay], routing: Routing | None, end_us: int, gap_us:
     return sorted([*joined, *open_of.values()], key=lambda stay: stay.since_us)
 
 
-def _bar(stay: Stay, top: float, scale: _Scale, end_us: int, words: Words) -> Bar:
+def _bar(stay: Stay, top: float, scale: _Scale, end_us: int, words: PathWords) -> Bar:
     until_us = end_us if stay.until_us is None else stay.until_us
     x = min(scale.x(stay.since_us), WIDTH - SHORTEST)
     length = duration((until_us - stay.since_us) // SECOND_US)
@@ -206,7 +206,7 @@ def _us(at: datetime) -> int:
     return round(at.timestamp() * SECOND_US)
 
 
-def _sentence(stays: Sequence[Stay], end_us: int, words: Words) -> str:
+def _sentence(stays: Sequence[Stay], end_us: int, words: PathWords) -> str:
     """How long in all, how long in work, and the stage with the longest time; of times in process, without the release."""
     begun = [stay for stay in stays if stay.state != ParcelState.RELEASED]
     if not begun:

@@ -67,14 +67,14 @@ class Journal(JournalQueries, AbstractContextManager["Journal"]):
     ) -> Self:
         """Open the journal at `path`, or begin one; `news` reports in sentences what was done.
 
-        `boot` is the kernel's boot_id, `now_ns` CLOCK_BOOTTIME, `most_ballast_bytes` the ballast on a large file system;
-        `show` gets the progress. Raises `JournalLocked` where another daemon writes it, `JournalFull` where the disk has no
-        room, `JournalLost` where the medium failed, `JournalError` where another fault must be corrected first.
+        `boot`: the kernel's boot_id; `now_ns`: CLOCK_BOOTTIME; `most_ballast_bytes`: on a large file system. Raises
+        `JournalLocked` where another daemon writes it, `JournalFull`, `JournalLost`, or `JournalError` for another fault.
         """
         path = Path(path).resolve()  # SQLite keeps the write-ahead log beside the real file
         origin, most = LogOrigin(station, sw, boot, hardware_id, now_ns), most_ballast_bytes
-        make = lambda lock, db, news: cls(path, origin, lock, db, news, most)  # noqa: E731
-        return startup.open_locked(path, origin, most, make, show)
+        return startup.open_locked(
+            path, origin, most, lambda lock, db, news: cls(path, origin, lock, db, news, most), show
+        )
 
     @property
     def tip(self) -> Tip:

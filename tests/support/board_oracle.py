@@ -101,7 +101,7 @@ class BoardOracle:
         rows = [row for row in self.stock if row.in_process and (row.stage or "") == stage]
         found = [(row.item, self.age_s(row), bool(target_s) and self.age_s(row) > (target_s or 0), row.state == "held")
                  for row in rows]  # fmt: skip
-        return sorted(found, key=lambda tick: (-tick[1], tick[0]))
+        return sorted(found, key=lambda tick: (-tick[1], tick[0], tick[3]))
 
     def bars(self, stage: str, target_s: int | None, longest_s: int) -> list[tuple[int, int, bool, bool]]:
         """The bars of a stage: number, pieces, whether all are late, whether all are held."""

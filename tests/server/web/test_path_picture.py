@@ -10,7 +10,7 @@ from shop_writer import ShopWriter
 
 from server.locale_format import LocaleFormat
 from server.queries.item_moves import Stay
-from server.web.path_picture import LEFT, WIDTH, Words, path_picture
+from server.web.path_picture import LEFT, WIDTH, PathWords, path_picture
 from station.core.ledger.routing import Operation, Routing
 
 HOUR_US = 3_600_000_000
@@ -18,8 +18,10 @@ ROUTING = Routing("line", (Operation(10, "saw"), Operation(20, "mill"), Operatio
 NOON_US = round(datetime(2026, 3, 2, 12, tzinfo=UTC).timestamp()) * 1_000_000
 
 
-def words(zone: str = "UTC") -> Words:
-    return Words({"here": "in work", "waiting": "waiting", "held": "on hold"}, _name, LocaleFormat(zone=ZoneInfo(zone)))
+def words(zone: str = "UTC") -> PathWords:
+    return PathWords(
+        {"here": "in work", "waiting": "waiting", "held": "on hold"}, _name, LocaleFormat(zone=ZoneInfo(zone))
+    )
 
 
 def _name(stage: str | None) -> str:
