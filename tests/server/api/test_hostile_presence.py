@@ -91,8 +91,8 @@ def item_of(hub_app, uid=UID):
 
 
 def where(hub_app):
-    """What is known of the item, but for its events and the position of the ledger."""
-    return {**item_of(hub_app), "events": [], "pos": 0}
+    """What is known of the item, but for its events its time and the position of the ledger."""
+    return {**item_of(hub_app), "events": [], "pos": 0, "known": 0, "as_of": ""}
 
 
 def is_kept(store):

@@ -38,6 +38,7 @@ PAST = (
     "/stages/saw",
     "/stage.csv?stage=saw",
     "/items/WO-1",
+    "/item.csv?code=WO-1",
     "/api/v1/wip",
     "/api/v1/items/WO-1",
     "/api/v1/orders",

@@ -104,6 +104,10 @@ def test_an_end_whose_arrival_is_not_here_stands_alone_and_is_nothing_to_put_rig
     assert event["ends"] is True
 
 
+def _timeless(answer):
+    return {**answer, "events": [], "pos": 0, "known": 0, "as_of": ""}
+
+
 def test_nothing_but_the_items_page_changes_when_a_tag_leaves(hub_app, shop_writer):
     shop_writer.small_shop()
     shop_writer.release("WO-1", qty=40)
@@ -118,7 +122,7 @@ def test_nothing_but_the_items_page_changes_when_a_tag_leaves(hub_app, shop_writ
     shop_writer.settle()
     assert everything_else(hub_app) == before
     after = msgspec.json.decode(hub_app.anonymous().get("/api/v1/items/WO-1").data)
-    assert {**after, "events": [], "pos": 0} == {**item, "events": [], "pos": 0}
+    assert _timeless(after) == _timeless(item)
     assert [each["seen"] for each in after["events"] if each["stage"] == "saw"] == [212]
 
 

@@ -11,6 +11,7 @@ from server.ledger import hub_log
 from server.ledger.hub_log import keep_time
 from server.ops.bootstrap import open_hub
 from server.ops.scheduler import ClockMonitor
+from server.projection.tables import DEFINITION_CHANGES
 from server.projection.worker import Projector
 
 
@@ -135,8 +136,9 @@ def test_a_restarted_process_in_the_same_boot_goes_on_with_its_baseline(bench, s
 def test_a_clock_set_between_question_and_answer_seals_nothing(bench, store, machine):
     steps = []
 
-    def step_once(_connection, _cursor, statement, *_):
-        if "FROM definition" in statement and not steps:  # read after the check of the clock, before the answer
+    def step_once(_connection, _cursor, statement, parameters, *_):
+        # Read after the check of the clock, before the answer.
+        if DEFINITION_CHANGES in f"{statement} {parameters}" and not steps:
             steps.append(statement)
             machine.clock.step(3)
 
