@@ -142,7 +142,7 @@ def test_a_clock_set_between_question_and_answer_seals_nothing(bench, store, mac
             steps.append(statement)
             machine.clock.step(3)
 
-    with store.read() as connection:
+    with store.write() as connection:
         engine_event.listen(connection.engine, "before_cursor_execute", step_once)
     assert not bench.session()
     assert len(steps) == 1

@@ -100,7 +100,7 @@ def test_a_hub_that_stops_leaves_the_former_rows(store: Store, shop: ShopWriter)
         assert connection.execute(select(item)).all() == before
 
 
-@pytest.mark.parametrize("engine", [SQLITE])
+@pytest.mark.parametrize("engine", [SQLITE], ids=["file"])
 def test_the_file_of_a_rebuild_is_removed(store: Store, shop: ShopWriter) -> None:
     assert store.path is not None
     scratch_of(store.path).write_bytes(b"of a killed process")
