@@ -58,7 +58,7 @@ class FoldOracle:
             rows = _rows(state, became, name)
             release = _release(events)
             if rows and release is not None and release.key_us > at_us:
-                before = [event for event in events if event.place <= release.place]
+                before = [event for event in events if event.key_us <= release.key_us]
                 rows = self._as_released(item, then, release, before, became, name)
             found += rows
         return summed(found)
@@ -76,8 +76,15 @@ class FoldOracle:
         data = {field: value for field, value in (release.data or {}).items() if field != "qty_milli"}
         named = msgspec.structs.replace(release, data=data)
         rows = _rows(fold(item, [*then, named], self.master_data).state, became, name)
-        ordered = -fold(item, before, self.master_data).state.outer.get("ordered", 0)
-        return [row._replace(ordered_milli=ordered, over_milli=max(row.over_milli - ordered, 0)) for row in rows]
+        released = fold(item, before, self.master_data).state
+        ordered, header = -released.outer.get("ordered", 0), released.header
+        return [
+            row._replace(
+                ordered_milli=ordered, over_milli=max(row.over_milli - ordered, 0), due=header.due,
+                priority=header.priority, customer=header.customer,
+            )
+            for row in rows
+        ]  # fmt: skip
 
 
 def _release(events: list[ItemEvent]) -> ItemEvent | None:
