@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Callable
 from typing import Any
 
+import engines
 import msgspec
 import pytest
 from click.testing import CliRunner
@@ -24,6 +25,8 @@ from server.projection.verify_rows import verify_rows
 from server.projection.worker import Projector
 from station.core.ledger.fold import apply
 from station.core.ledger.fold_result import FoldResult
+
+engine = engines.both_at_night
 
 NIGHTLY = [(42, 4), ("new", 1), ("another", 1), ("another", 2), ("another", 3)]
 SEEDS = [(11, 1), ("new", 4), *(pytest.param(seed, every, marks=pytest.mark.nightly) for seed, every in NIGHTLY)]

@@ -4,6 +4,7 @@ import random
 from collections.abc import Callable
 from typing import Any
 
+import engines
 import pytest
 from fold_oracle import drawn, summed
 from known_oracle import projection_at
@@ -16,6 +17,8 @@ from server.queries.current_stock import stock_now
 from server.queries.historical_stock import stock_at
 from server.queries.order_family import without_members
 from server.queries.valuation import Valuation
+
+engine = engines.both_at_night
 
 SEEDS = [3, "new", *(pytest.param(seed, marks=pytest.mark.nightly) for seed in (7, 42, "another"))]
 

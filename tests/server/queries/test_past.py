@@ -4,6 +4,7 @@ import random
 from contextlib import suppress
 from typing import Any
 
+import engines
 import pytest
 from fold_oracle import drawn
 from shop_writer import STAGES, ShopWriter
@@ -12,6 +13,8 @@ from server.ledger.entries import EntryRefused
 from server.queries.as_known_at import past_stock
 from server.queries.wip import GroupBy, WipReport, wip
 from station.system import clock
+
+engine = engines.both_at_night
 
 ORDERS = [f"WO-{n}" for n in range(6)]
 

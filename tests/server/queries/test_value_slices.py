@@ -3,6 +3,7 @@
 import itertools
 from collections import Counter
 
+import engines
 import pytest
 from floor_full import full_floor
 from hypothesis import HealthCheck, given, settings
@@ -16,6 +17,8 @@ from server.queries.valuation import Valuation
 from server.queries.value_slices import DAY_US, ValueBy, age_of, cells, chosen, leaves, ranked, value_slices
 from server.queries.wip import GroupBy, wip
 from station.core.ledger.costs import half_even, shares
+
+engine = engines.both_at_night
 
 LEAVES = st.integers(min_value=0, max_value=10**15)
 
