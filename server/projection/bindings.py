@@ -10,7 +10,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, and_, not_, select
 
 from server.db.bulk_insert import insert_many
 from server.projection.dead_letters import attribute_error
@@ -170,6 +170,15 @@ class Bindings:
     def readings(self, code: str) -> tuple[NamedItem, ...]:
         """The pattern match of a code in each period of constant patterns."""
         return tuple(_named_by(code, patterns) for patterns in self._patterns)
+
+    def bound_at_benches(self) -> dict[str, set[str]]:
+        """The scanned codes of items to which benches bound tags, each with all spellings of these tags."""
+        c = binding.c
+        query = select(c.item, c.code).where(and_(c.item.is_not(None), not_(c.from_office))).distinct()
+        found: dict[str, set[str]] = {}
+        for name, code in self._connection.execute(query).all() if self._has_any() else ():
+            found.setdefault(name, set()).update(self._spelled(code))
+        return found
 
     def apply_rows(
         self,

@@ -250,12 +250,13 @@ class ProjectionPipeline:
         return attribute_error(row.pos, self._interpreter.links, row, put, self._bindings)
 
     def _apply_patterns(self, connection: Connection) -> set[str]:
-        """Replace the patterns. Returns the scanned codes whose match changed."""
-        codes = scanned_codes(connection)
-        before = {code: self._bindings.readings(code) for code in codes}
+        """Replace the patterns. Returns the codes whose match changed, and of the tags bound to them at benches."""
+        bound, readings = self._bindings.bound_at_benches(), self._bindings.readings
+        before = {code: readings(code) for code in scanned_codes(connection) | bound.keys()}
         if not self._bindings.use(self._definitions.of(PATTERNS)):
             return set()
-        return {code for code in codes if set(before[code]) | set(self._bindings.readings(code)) != {before[code][0]}}
+        changed = {code for code, was in before.items() if {*was, *readings(code)} != {was[0]}}
+        return changed.union(*(bound.get(code, ()) for code in changed))
 
     def _apply_releases(self, connection: Connection, links: Iterable[EventItem], *, known: bool) -> None:
         """Queue the items of added or removed releases: whether an item is known applies to all of its past.
