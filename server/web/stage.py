@@ -103,10 +103,9 @@ def page(stage: str | None) -> str:
     with current_hub().store.read() as connection:
         past = asked_past(connection, now_us)
         if past.is_past:
-            now_us = past.time_us
             with past_board(connection, shop_locale(connection), past.known, past.at_us, now_us) as found:
                 shop, stock = found.shop, found.stock()
-            runs_at = running_stages(stock, [stage])
+            now_us, runs_at = past.time_us, running_stages(stock, [stage])
         else:
             stock = past_stock(connection, None, None, now_us)[1]
             runs_at = run_stages(connection, [stage])

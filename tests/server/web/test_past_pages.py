@@ -49,6 +49,21 @@ def test_a_late_release_gives_the_past_its_product_and_value_on_every_page(hub_a
     assert "its product" in text(hub_app, "/without-cost", **unknown)
 
 
+def test_the_lists_of_a_past_stage_are_those_of_that_time(hub_app, shop):
+    shop.release("WO-3", qty=7, at_us=shop.ago(days=3))
+    shop.scan("WO-3", "saw", shop.ago(hours=9))
+    shop.scan("WO-3", "deburr", shop.ago(hours=5))
+    shop.settle()
+    for hours, stage, other, since in ((7, "saw", "deburr", "2 h"), (1, "deburr", "saw", "4 h")):
+        then = utc_text(shop.ago(hours=hours))
+        run_next = text(hub_app, f"/stages/{stage}", as_of=then).partition("On hold")[0]
+        assert "WO-3" in run_next
+        assert since in run_next.replace("\xa0", " ")
+        assert "WO-3" not in text(hub_app, f"/stages/{other}", as_of=then).partition("Arrives next")[0]
+        rows = hub_app.anonymous().get("/stage.csv", query_string={"stage": stage, "as_of": then}).text
+        assert "WO-3" in rows
+
+
 def test_a_page_uses_what_was_known_at_the_position(hub_app, shop):
     known = {"known": str(shop.before)}
     assert "Nothing is here to run" in text(hub_app, "/stages/saw", **known)
