@@ -17,7 +17,7 @@ from server.db.schema import ledger
 from server.projection.tables import TABLES
 
 MIB = 2**20
-SPARE_BYTES = 16 * MIB  # for what is written beside: the high-water file, a scan that arrives meanwhile
+SPARE_BYTES = 4 * MIB  # for what is written beside: the high-water file, a scan that arrives meanwhile
 SAMPLE = 500  # events whose size is read
 EVENT_BYTES = 180  # of a row of the ledger and its index, without the event's own bytes; measured on SQLite 3.40
 COPIES = (

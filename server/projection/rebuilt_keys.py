@@ -102,19 +102,19 @@ class LogTimes:
 
 def _parts_of_log(target: Connection, log: str, rows_at_once: int) -> Iterator[list[Any]]:
     """The rows of a log in sequence, some thousand at a time; the rows of one place are in one part."""
-    seq = 0
-    while rows := _stamps(target, log, seq, rows_at_once):
+    after = -1
+    while rows := _stamps(target, log, after, rows_at_once):
         if len({row[0] for row in rows}) < len(rows):  # forks: two rows at one place
             rows.sort(key=lambda stamp: (stamp[0], stamp[1] or "", stamp[2] or 0))
         yield rows
-        seq = rows[-1][0] + 1
+        after = rows[-1][0]
 
 
-def _stamps(target: Connection, log: str, from_seq: int, rows_at_once: int) -> list[Any]:
+def _stamps(target: Connection, log: str, after: int, rows_at_once: int) -> list[Any]:
     """The next rows of a log in sequence: seq, boot, mono_ns, since_ns, pos. The rows of one place are never split."""
     c = event_state.c
     columns = select(c.at_seq, word.c.text, c.mono_ns, c.since_ns, c.pos).outerjoin(word, word.c.id == c.boot)
-    query = columns.where(and_(c.at_log == word_id(log), c.at_seq >= from_seq)).order_by(c.at_seq)
+    query = columns.where(and_(c.at_log == word_id(log), c.at_seq > after)).order_by(c.at_seq)
     rows = list(target.execute(query.limit(rows_at_once)).all())
     if len(rows) == rows_at_once:
         last = rows[-1][0]

@@ -22,7 +22,7 @@ from server.projection.tables import FOLD_VERSION, FOLD_VERSION_ROW, projection
 
 engine = both
 NOW_US = 1_790_000_000_000_000
-FULL = dataclasses.replace(Host(), free_bytes=lambda _folder: 5 * 2**20)
+FULL = dataclasses.replace(Host(), free_bytes=lambda _folder: 2**20)
 MIB = 2**20
 BEFORE = import_module("server.db.migrations.versions.0019_long_work").down_revision  # it has no table `long_work`
 
@@ -52,7 +52,7 @@ def test_an_update_is_not_begun_without_room_for_migration_and_rebuild(old):
     with pytest.raises(TooLittleDisk) as error:
         open_hub(db, host=FULL, folds=True)
     told = re.fullmatch(
-        r"The update of .* needs about (\d+) MiB under /.*, and 5 MiB are free\. Nothing was begun\."
+        r"The update of .* needs about (\d+) MiB under /.*, and 1 MiB are free\. Nothing was begun\."
         r" Free (\d+) MiB there and repeat it\.",
         str(error.value),
     )
@@ -79,12 +79,12 @@ def test_a_copy_is_not_begun_without_room(store, tmp_path):
     db = str(store.path)
     made = back_up(db, tmp_path / "copy.db", NOW_US).path
     size = made.stat().st_size
-    with pytest.raises(TooLittleDisk, match=r"^A backup of .* and 5 MiB are free"):
+    with pytest.raises(TooLittleDisk, match=r"^A backup of .* and 1 MiB are free"):
         back_up(db, tmp_path / "second.db", NOW_US, FULL)
-    with pytest.raises(TooLittleDisk, match=r"^A snapshot of .* and 5 MiB are free"):
+    with pytest.raises(TooLittleDisk, match=r"^A snapshot of .* and 1 MiB are free"):
         snapshot(db, tmp_path / "questions.db", host=FULL)
     store.close()
-    with pytest.raises(TooLittleDisk, match=r"^A restore of .* and 5 MiB are free"):
+    with pytest.raises(TooLittleDisk, match=r"^A restore of .* and 1 MiB are free"):
         restore(db, made, FULL)
     assert made.stat().st_size == size
     assert not [

@@ -133,7 +133,7 @@ def test_a_failed_transaction_leaves_nothing_in_memory(hub_db: Any) -> None:
     hub_db.projector = Projector(hub_db.store, PositionSignal(), failing_at_first("item_row"))
     hub_db.deliver(log.scan("WO-1", "deburr"), log.scan("WO-2", "saw"))
     with pytest.raises(OSError, match="the disk is gone"):
-        hub_db.projector.step()
+        hub_db.drain()
     hub_db.drain()
     assert compare(hub_db.store) == []
     assert len(hub_db.show(select(event_state))) == 4
@@ -341,6 +341,8 @@ def test_a_long_transaction_makes_the_next_one_smaller(hub_db: Any) -> None:
     ticks = itertools.count()
     hub_db.projector = Projector(hub_db.store, PositionSignal(), now_s=lambda: float(next(ticks)))
     hub_db.projector.step()
+    if not hub_db.projector.pos:
+        hub_db.projector.step()  # on PostgreSQL the first one only takes the projector's lock
     assert hub_db.projector.pos == 500
     hub_db.projector.step()
     assert hub_db.projector.pos == 875
