@@ -121,18 +121,7 @@ def write_all(
     now = clock.read()
     closed_us = last_close(connection)
     events = []
-    readable = [entry for entry in entries if with_nul(entry.data) is None]  # no statement may contain a NUL
-    _refuse_patterns(connection, readable)
-    _refuse_stages(connection, readable)
-    candidates = [_candidate(entry) for entry in readable]
-    names = ShopNames(connection, candidates)
-    checks: list[Check] = [
-        EntryChecks(connection, candidates, now.utc_us),  # first: what the hub has so already needs no other check
-        ReferenceChecks(connection, candidates, names),
-        CorrectionChecks(connection, candidates, names),
-        BindingChecks(connection, candidates),
-        SiteChecks(connection),
-    ]
+    checks = _checks(connection, entries, now.utc_us)
     outcomes: list[EntryRefused | None] = []
     for number, entry in enumerate(entries):
         advance(number, len(entries))
@@ -157,6 +146,22 @@ def write_all(
         places = iter(written)
         results += [next(places) if error is None else error for error in outcomes]
     return written
+
+
+def _checks(connection: Connection, entries: Sequence[Entry], now_us: int) -> list[Check]:
+    """The checks of each entry of a group. Raises `EntryRefused` for what the group as a whole must not have."""
+    readable = [entry for entry in entries if with_nul(entry.data) is None]  # no statement may contain a NUL
+    _refuse_patterns(connection, readable)
+    _refuse_stages(connection, readable)
+    candidates = [_candidate(entry) for entry in readable]
+    names = ShopNames(connection, candidates)
+    return [
+        EntryChecks(connection, candidates, now_us),  # first: what the hub has so already needs no other check
+        ReferenceChecks(connection, candidates, names),
+        CorrectionChecks(connection, candidates, names),
+        BindingChecks(connection, candidates),
+        SiteChecks(connection),
+    ]
 
 
 def last_close(connection: Connection) -> int | None:
