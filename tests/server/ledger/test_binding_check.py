@@ -1,25 +1,10 @@
 """Binding check: a binding, a pattern or a release leaves the scans of released orders with their orders."""
 
 import pytest
-from shop_writer import ShopWriter
 
 from server.ledger.entries import Entry, EntryRefused, record_all
 
 UPC, EAN = "012345678905", "0012345678905"
-
-
-@pytest.fixture
-def shop_writer(store):
-    shop_writer = ShopWriter(store)
-    shop_writer.small_shop()
-    shop_writer.settle()
-    return shop_writer
-
-
-@pytest.fixture(params=["projected", "not projected"])
-def settle(request, shop_writer):
-    """Project the ledger, or leave the projector behind: the refusals are equal for what the hub entered itself."""
-    return shop_writer.settle if request.param == "projected" else lambda: None
 
 
 @pytest.fixture
