@@ -42,6 +42,17 @@ def test_the_setup_page_prints_the_sheet_alone_and_in_its_true_size(chromium, hu
     assert ink == pytest.approx((QUIET, QUIET, end, end), abs=3)
 
 
+@pytest.mark.parametrize("address", ["/sheet", "/cards", "/print/traveller/WO-1001"])
+def test_what_the_hub_says_above_a_page_is_not_on_the_paper(chromium, hub, address, tmp_path):
+    before = [scanned(picture) for picture in printed(chromium, hub, address, tmp_path)]
+    with hub.at_long_work("Rebuild") as sentence:
+        with a_page(chromium, hub.url) as page:
+            page.goto(address)
+            assert sentence in page.inner_text("#works")
+        assert [scanned(picture) for picture in printed(chromium, hub, address, tmp_path)] == before
+    assert before[0]
+
+
 @pytest.mark.parametrize("paper", PAPERS)
 def test_the_cards_page_prints_every_page_of_cards(chromium, hub, paper, tmp_path):
     pictures = printed(chromium, hub, f"/cards?paper={paper}", tmp_path)

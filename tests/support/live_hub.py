@@ -2,7 +2,10 @@
 
 import base64
 import re
+import sqlite3
 import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +29,8 @@ class LiveHub:
     """`person_link` signs in somebody who administers, once."""
 
     def __init__(self, folder: Path) -> None:
-        store = Store(folder / "hub.db")
+        self._database = folder / "hub.db"
+        store = Store(self._database)
         initialise(store)
         shop_writer = ShopWriter(store)
         full_floor(shop_writer)
@@ -36,7 +40,7 @@ class LiveHub:
             secret = accounts.make_link(connection, person, shop_writer.now_us)
             self._office = accounts.add_token(connection, "office", "supervise", shop_writer.now_us)
         store.close()
-        self.running = RunningHub(folder / "hub.db").start()
+        self.running = RunningHub(self._database).start()
         self.url = self.running.url
         self.person_link = f"{self.url}/sign-in/{secret}"
         self._http = urllib3.PoolManager(timeout=10, retries=False)
@@ -54,6 +58,18 @@ class LiveHub:
     def csp_reports(self) -> float:
         """How many content policy reports the hub has counted."""
         return self._count("wipline_csp_reports_total")
+
+    @contextmanager
+    def at_long_work(self, title: str) -> Iterator[str]:
+        """While another process of this hub is a minute into long work: its first words on every page."""
+        now_us = clock.utc_us()
+        row = ("other", title, "event", 1, 4, now_us - 60_000_000, now_us)
+        with closing(sqlite3.connect(self._database, isolation_level=None)) as database:
+            database.execute("INSERT INTO long_work VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+            try:
+                yield f"{title}: 1 of 4 events"
+            finally:
+                database.execute("DELETE FROM long_work WHERE work = 'other'")
 
     def empty_house(self) -> None:
         """Wait until the pages of earlier tests have given their seats back."""
