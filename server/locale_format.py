@@ -60,7 +60,7 @@ class LocaleFormat:
         return locale_named(self.locale)
 
     @cached_property
-    def _money_places(self) -> int:
+    def money_places(self) -> int:
         return min(get_currency_precision(self.currency), MONEY_PLACES)
 
     @cached_property
@@ -179,11 +179,11 @@ class LocaleFormat:
     @property
     def small_micros(self) -> int:
         """The smallest unit of the currency, in millionths: a cent of EUR, a fils of KWD, one JPY."""
-        return int(10 ** (MONEY_PLACES - self._money_places))
+        return int(10 ** (MONEY_PLACES - self.money_places))
 
     def money(self, micros: int, *, whole: bool = False) -> str:
         """An amount of the shop's currency, rounded half away from zero to its smallest unit; `whole`: to whole units."""
-        places = 0 if whole else self._money_places
+        places = 0 if whole else self.money_places
         unit = int(10 ** (MONEY_PLACES - places))
         amount = (abs(micros) + unit // 2) // unit
         text = self._digits(amount, places, places)

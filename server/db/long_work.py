@@ -17,7 +17,7 @@ from server.db.schema import long_work
 from server.db.store import Store
 from station.system.progress import Listener, Meter, Progress
 
-REBUILD, IMPORT, BACKUP = "rebuild", "import", "backup"  # keys of the table
+REBUILD, IMPORT, BACKUP, EXPORT = "rebuild", "import", "backup", "export"  # keys of the table
 WRITTEN_S = 3.0  # between two writes; work that ends before the first one is never written
 SHOWN_S = 2.0  # work that has run for less is not shown
 STALE_US = 5 * 60 * 1_000_000  # an older row is of a process that was killed

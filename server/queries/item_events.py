@@ -75,8 +75,8 @@ class ItemEventPage(NamedTuple):
     more: bool
 
 
-def scans(connection: Connection, item: str, before_pos: int | None = None) -> ItemEventPage:
-    """The newest events of an item before `before_pos`, at most MOST.
+def scans(connection: Connection, item: str, before_pos: int | None = None, most: int | None = MOST) -> ItemEventPage:
+    """The newest events of an item before `before_pos`, at most `most`; None: all.
 
     A tag's departure is merged into its arrival; it is an event of its own where the arrival is not on the page.
     """
@@ -86,7 +86,7 @@ def scans(connection: Connection, item: str, before_pos: int | None = None) -> I
     query = query.where(c.item == item)
     if before_pos is not None:
         query = query.where(c.pos < before_pos)
-    rows = connection.execute(query.order_by(c.key_us.desc(), word.c.text, s.at_seq.desc()).limit(MOST)).all()
+    rows = connection.execute(query.order_by(c.key_us.desc(), word.c.text, s.at_seq.desc()).limit(most)).all()
     ledger_rows = {row.pos: row for row in rows_at(connection, [linked.pos for linked in rows])}
     corrections = Corrections(connection)
     owners = LogOwners(connection, 0)
@@ -95,7 +95,7 @@ def scans(connection: Connection, item: str, before_pos: int | None = None) -> I
         row = ledger_rows[linked.pos]
         events.append(_event_row(row, linked.key_us, corrections.put(row), owners))
     ref_of = {row.pos: (ref.log, ref.seq) for row in ledger_rows.values() if row.event and (ref := row.event.ref)}
-    return ItemEventPage(tuple(_merge_departures(events, ref_of)), len(rows) == MOST)
+    return ItemEventPage(tuple(_merge_departures(events, ref_of)), len(rows) == most)
 
 
 def _merge_departures(events: list[ItemEventRow], ref_of: dict[int, tuple[str, int]]) -> list[ItemEventRow]:

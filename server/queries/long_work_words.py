@@ -7,7 +7,7 @@
 
 from sqlalchemy import Connection
 
-from server.db.long_work import BACKUP, IMPORT, REBUILD, running
+from server.db.long_work import BACKUP, EXPORT, IMPORT, REBUILD, running
 from server.db.store import Store
 from station.system.progress import Progress
 
@@ -15,6 +15,7 @@ _UNTIL = {
     REBUILD: "Until it ends the pages show the rows of before, and no new scans.",
     IMPORT: "Its entries are shown when all of them are recorded.",
     BACKUP: "The pages are up to date.",
+    EXPORT: "A person fetches a file. The pages are up to date.",
 }
 
 

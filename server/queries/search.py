@@ -68,13 +68,14 @@ def item_named(connection: Connection, master_data: MasterData, name: str, now_u
 
     Links of before an update, and of labels, name an item by a spelling of its code.
     """
-    if not name or _is_item(connection, name):
+    if not name or is_item(connection, name):
         return name
     found = _exact(connection, master_data, canonical_written(name), now_us)
     return found[0] if len(found) == 1 else name
 
 
-def _is_item(connection: Connection, name: str) -> bool:
+def is_item(connection: Connection, name: str) -> bool:
+    """Whether an item has this very name."""
     return connection.execute(select(item.c.item).where(item.c.item == name)).first() is not None
 
 
@@ -88,7 +89,7 @@ def _exact(connection: Connection, master_data: MasterData, code: str, now_us: i
     newest = select(c.item).where(c.code.in_(spellings)).order_by(c.key_us.desc(), c.seq.desc())
     bound = connection.execute(newest).scalar()
     for name in filter(None, (bound, code, plain_braces(code), *keys, *by_pattern(master_data, code, now_us))):
-        if _is_item(connection, name):
+        if is_item(connection, name):
             return [name]
     scanned = select(event_item.c.item).where(event_item.c.code.in_(spellings)).distinct().limit(MOST)
     return list(connection.execute(scanned).scalars())

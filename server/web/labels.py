@@ -19,6 +19,7 @@ from server.query_words import query_words
 from server.urls import segments
 from server.web.label_forms import FORMATS, label_print, sheet_names, source_fields, source_url
 from server.web.listing import Listing, page_number
+from server.web.table_file import FORMS, table_file
 from station.core.printing import write_svg
 
 blueprint = Blueprint("labels", __name__)
@@ -68,10 +69,7 @@ def preview(kind: str, name: str) -> str:
 @query_words("kind", "page")
 def listed() -> str:
     """The stages, reasons, products or command cards of the shop, 100 on a page, to choose those that get a label."""
-    kind, number, now_us = request.args.get("kind") or LabelKind.STAGE, page_number(), current_hub().clock.utc_us()
-    if kind not in LISTED:
-        expected = f"one of {', '.join(LISTED)}"
-        raise ApiError(400, f"the kind {kind[:40]!r}", expected, "People and carriers have pages of their own.")
+    kind, number, now_us = _listed_kind(), page_number(), current_hub().clock.utc_us()
     with current_hub().store.read() as connection:
         found = things(master_data(connection), kind, now_us)
     listing = Listing(number, len(found), {"kind": kind}, "/labels")
@@ -83,6 +81,26 @@ def listed() -> str:
         things=found[listing.start : listing.last],
         listing=listing,
     )
+
+
+@blueprint.get(f"/labels.{FORMS}")
+@readers
+@query_words("kind")
+def listed_file(form: str) -> Response:
+    """All stages, reasons, products or command cards as a file. Raises `ApiError` 400."""
+    kind = _listed_kind()
+    with current_hub().store.read() as connection:
+        found = things(master_data(connection), kind, current_hub().clock.utc_us())
+    return table_file(form, LISTED[kind][1].replace(" ", "-"), ("name", "id", "effect"),
+                      [(thing.name, thing.id, thing.beside) for thing in found])  # fmt: skip
+
+
+def _listed_kind() -> str:
+    kind = request.args.get("kind") or LabelKind.STAGE.value
+    if kind not in LISTED:
+        expected = f"one of {', '.join(LISTED)}"
+        raise ApiError(400, f"the kind {kind[:40]!r}", expected, "People and carriers have pages of their own.")
+    return kind
 
 
 @blueprint.post("/print/labels")

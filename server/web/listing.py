@@ -1,18 +1,15 @@
-"""Listing: one page of a list, with the number of all rows, the links to the other pages, and the list as a CSV file."""
+"""Listing: one page of a list, with the number of all rows, and the links to the other pages."""
 
-import csv
-import io
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
-from flask import Response, request
+from flask import request
 
 from server.api_errors import ApiError
 
 PAGE = 100  # rows on one page
 MOST_TEXT = 200  # characters of a filter
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would calculate a text that begins so
 
 
 class Listing(NamedTuple):
@@ -57,31 +54,3 @@ def page_number(word: str = "page") -> int:
     if not text.isascii() or not text.isdecimal() or len(text) > 9 or int(text) < 1:
         raise ApiError(400, f"{word} {text[:40]!r}", "a number from 1", "Follow the links on the page.")
     return int(text)
-
-
-def csv_file(name: str, heading: Sequence[str], rows: Iterable[Sequence[Any]]) -> Response:
-    """A list as a CSV file, UTF-8 with a byte order mark, comma and point; the rows are sent as they are read."""
-    headers = {"Content-Disposition": f'attachment; filename="{name}.csv"'}
-    return Response(_lines(heading, rows), content_type="text/csv; charset=utf-8", headers=headers)
-
-
-def _lines(heading: Sequence[str], rows: Iterable[Sequence[Any]]) -> Iterator[str]:
-    yield "\ufeff" + _line(heading)
-    for row in rows:
-        yield _line(row)
-
-
-def _line(row: Sequence[Any]) -> str:
-    out = io.StringIO()
-    csv.writer(out).writerow([_cell(value) for value in row])
-    return out.getvalue()
-
-
-def _cell(value: Any) -> str:
-    """A cell as text; a text that a spreadsheet would calculate gets an apostrophe before it.
-
-    >>> _cell(None), _cell(12), _cell("=1+1")
-    ('', '12', "'=1+1")
-    """
-    text = "" if value is None else str(value)
-    return f"'{text}" if isinstance(value, str) and text.startswith(_FORMULA) else text

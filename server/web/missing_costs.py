@@ -10,9 +10,9 @@ from server.queries.missing_costs import MissingCost, missing_costs
 from server.queries.valuation import Valuation
 from server.query_words import PAST_WORDS, query_words
 from server.web.display_names import DisplayNames
-from server.web.listing import Listing, csv_file, page_number
+from server.web.listing import Listing, page_number
+from server.web.table_file import FORMS, Cell, quantity, table_file
 from server.web.template_filters import read_lag
-from station.core.quantity import decimal_text
 
 blueprint = Blueprint("missing_costs", __name__)
 COLUMNS = ("item", "order", "product", "stage", "quantity", "unit", "missing")
@@ -48,13 +48,13 @@ def page() -> str:
     )
 
 
-@blueprint.get(f"{PATH}.csv")
+@blueprint.get(f"{PATH}.{FORMS}")
 @readers
 @query_words("stage", *PAST_WORDS)
-def file() -> Response:
-    """The same list as a CSV file: all of it."""
+def file(form: str) -> Response:
+    """The same list as a file: all of it."""
     missing, valuation = _missing(request.args.get("stage", ""))
-    return csv_file("without-cost", COLUMNS, [_row(one, valuation) for one in missing])
+    return table_file(form, "without-cost", COLUMNS, [_row(one, valuation) for one in missing])
 
 
 def _missing(stage: str) -> tuple[list[MissingCost], Valuation]:
@@ -66,8 +66,7 @@ def _missing(stage: str) -> tuple[list[MissingCost], Valuation]:
     return missing_costs((row for row in stock if not stage or row.stage == stage), valuation), valuation
 
 
-def _row(one: MissingCost, valuation: Valuation) -> list[str | int | None]:
+def _row(one: MissingCost, valuation: Valuation) -> list[Cell]:
     row = one.row
-    quantity = None if row.qty_milli is None else decimal_text(row.qty_milli)
     unit = valuation.product(row).unit
-    return [row.item, row.order, row.product, row.stage, quantity, unit, "; ".join(one.lacks)]
+    return [row.item, row.order, row.product, row.stage, quantity(row.qty_milli), unit, "; ".join(one.lacks)]

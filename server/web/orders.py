@@ -31,7 +31,8 @@ from server.queries.past_items import load_orders
 from server.queries.valuation import Valuation
 from server.query_words import PAST_WORDS, query_words
 from server.web.display_names import DisplayNames
-from server.web.listing import MOST_TEXT, Listing, csv_file, page_number
+from server.web.listing import MOST_TEXT, Listing, page_number
+from server.web.table_file import FORMS, Cell, quantity, table_file
 from server.web.template_filters import STATES, read_lag, shop_locale
 from station.core.ledger.parcels import LIVE
 from station.core.master_data import MasterData
@@ -85,10 +86,10 @@ def page() -> str:
     )
 
 
-@blueprint.get("/orders.csv")
+@blueprint.get(f"/orders.{FORMS}")
 @readers
 @query_words("status", *FILTERS, "sort", *PAST_WORDS)
-def file() -> Response:
+def file(form: str) -> Response:
     """All orders that the filter matches, in the order of the page."""
     wanted, sort = filter_of(request.args), sort_of()
     now_us = current_hub().clock.utc_us()
@@ -99,18 +100,18 @@ def file() -> Response:
             with _tables(connection, past, wanted) as (tables, shop):
                 valuation = Valuation(shop, past.time_us)
                 orders = progress_of(tables, valuation, names_of(tables, valuation, wanted, sort))
-            return csv_file(f"orders-{wanted.status}", COLUMNS, [_row(order) for order in orders])
+            return table_file(form, f"orders-{wanted.status}", COLUMNS, [_row(order) for order in orders])
         valuation = Valuation(master_data(connection), now_us)
         names = names_of(connection, valuation, wanted, sort)
 
-    def rows() -> Iterator[list[str | int | None]]:
+    def rows() -> Iterator[list[Cell]]:
         # Each group has its own read transaction: a slow client must not keep an old state of the database open.
         for start in range(0, len(names), AT_ONCE):
             with store.read() as connection:
                 group = progress_of(connection, valuation, names[start : start + AT_ONCE])
             yield from map(_row, group)
 
-    return csv_file(f"orders-{wanted.status}", COLUMNS, rows())
+    return table_file(form, f"orders-{wanted.status}", COLUMNS, rows())
 
 
 @contextmanager
@@ -156,7 +157,7 @@ def query_of(wanted: OrderFilter, sort: str = "") -> dict[str, str]:
     return words if sort in ("", default_sort(wanted.status)) else {**words, "sort": sort}
 
 
-def _row(order: OrderProgress) -> list[str | int | None]:
+def _row(order: OrderProgress) -> list[Cell]:
     where = (
         f"{location.stage or STATES[location.state]}"
         f" {'of unknown quantity' if location.qty_milli is None else decimal_text(location.qty_milli)}"
@@ -164,7 +165,7 @@ def _row(order: OrderProgress) -> list[str | int | None]:
     )
     return [
         order.order, order.reference, order.customer, order.product, order.product_name,
-        order.due.isoformat() if order.due else None, order.priority, order.status, order.how, order.unit,
-        decimal_text(order.ordered_milli) if order.ordered_milli else None, decimal_text(order.finished_milli),
-        decimal_text(order.scrapped_milli), "; ".join(where),
+        order.due, order.priority, order.status, order.how, order.unit,
+        quantity(order.ordered_milli or None), quantity(order.finished_milli), quantity(order.scrapped_milli),
+        "; ".join(where),
     ]  # fmt: skip

@@ -10,8 +10,10 @@ from server.context import current_hub
 from server.ledger.entries import Entry
 from server.queries.current_master_data import master_data
 from server.queries.rule_settings import rules
+from server.query_words import query_words
 from server.web.form_entries import enter
 from server.web.form_results import written_once
+from server.web.table_file import FORMS, table_file
 from station.core.ledger.rules import ON_BY_DEFAULT
 
 blueprint = Blueprint("rules", __name__)
@@ -25,6 +27,19 @@ def page() -> str:
     with current_hub().store.read() as connection:
         settings = rules(connection, master_data(connection), now_us)
     return render_template("rules.html", page="rules", now_us=now_us, rules=settings)
+
+
+@blueprint.get(f"/rules.{FORMS}")
+@readers
+@query_words()
+def file(form: str) -> Response:
+    """All rules as a file."""
+    hub = current_hub()
+    with hub.store.read() as connection:
+        settings = rules(connection, master_data(connection), hub.clock.utc_us())
+    words = {True: "on", False: "off"}
+    rows = [(one.name, one.about, words[one.on], words[one.by_default], one.last_week) for one in settings]
+    return table_file(form, "rules", ("rule", "description", "now", "as_delivered", "last_week"), rows)
 
 
 @blueprint.post("/rules")

@@ -23,10 +23,10 @@ from server.urls import segments, stage_url
 from server.web.age_strip import strip
 from server.web.board import board_now
 from server.web.display_names import DisplayNames
-from server.web.listing import Listing, csv_file, page_number
+from server.web.listing import Listing, page_number
+from server.web.table_file import FORMS, Cell, day, moment, quantity, table_file
 from server.web.template_filters import STATES, shop_locale
 from station.core.ledger.routing import Stage
-from station.core.quantity import decimal_text
 
 blueprint = Blueprint("stage", __name__)
 MOST_CALLS = 50  # in the list of the newest calls; the API has all
@@ -35,18 +35,18 @@ COLUMNS = (
     "item", "order", "product", "quantity", "unit", "due", "priority", "customer", "stage", "state", "reason",
     "operator", "since", "run_since",
 )  # fmt: skip
+CALL_COLUMNS = ("called", "reason", "by", "station", "answered", "answered_by", "after_s")
 
 
-@blueprint.get("/stage.csv")
+@blueprint.get(f"/stage.{FORMS}")
 @readers
 @query_words("stage", "list", *PAST_WORDS)
-def file() -> Response:
-    """One of the lists of a stage as a CSV file: all of it, in the order of the page. Raises `ApiError` 404 as the page."""
+def file(form: str) -> Response:
+    """One of the lists of a stage as a file: all of it, in the order of the page. Raises `ApiError` 404 as the page."""
     stage, name = request.args.get("stage", ""), request.args.get("list", "run_next")
-    if name not in StageQueue._fields:
-        raise ApiError(
-            400, f"list {name[:40]!r}", f"one of {', '.join(StageQueue._fields)}", "Use the link of the page."
-        )
+    if name not in (*StageQueue._fields, "calls"):
+        expected = f"one of {', '.join(StageQueue._fields)}, calls"
+        raise ApiError(400, f"list {name[:40]!r}", expected, "Use the link of the page.")
     now_us = current_hub().clock.utc_us()
     with current_hub().store.read() as connection:
         past = asked_past(connection, now_us)
@@ -54,8 +54,10 @@ def file() -> Response:
         lists = stage_queue(stock, stage, valuation)
         calls = _calls(connection, stage, past)
     _demand_stage(stage, valuation.master_data.stage(stage, valuation.at_us), lists, calls)
+    if name == "calls":
+        return table_file(form, "stage-calls", CALL_COLUMNS, [_call_row(call) for call in calls[::-1]])
     rows = getattr(lists, name)
-    return csv_file(f"stage-{name}", COLUMNS, [_row(row, valuation) for row in rows])
+    return table_file(form, f"stage-{name}", COLUMNS, [_row(row, valuation) for row in rows])
 
 
 def _calls(connection: Connection, stage: str, past: Past) -> list[Call]:
@@ -68,12 +70,19 @@ def _demand_stage(stage: str, definition: Stage | None, lists: StageQueue, calls
         raise ApiError(404, f"the stage {stage!r}", "a stage that is defined or has work", "Open it from the board.")
 
 
-def _row(row: StockRow, valuation: Valuation) -> list[str | int | None]:
-    quantity = None if row.qty_milli is None else decimal_text(row.qty_milli)
+def _row(row: StockRow, valuation: Valuation) -> list[Cell]:
     return [
-        row.item, row.order, row.product, quantity, valuation.product(row).unit, row.due, row.priority, row.customer,
-        row.stage, STATES[row.state], row.reason, row.operator, shop_locale().iso(row.there_since_us),
-        None if row.run_since_us is None else shop_locale().iso(row.run_since_us),
+        row.item, row.order, row.product, quantity(row.qty_milli), valuation.product(row).unit, day(row.due), row.priority,
+        row.customer, row.stage, STATES[row.state], row.reason, row.operator, moment(row.there_since_us),
+        moment(row.run_since_us),
+    ]  # fmt: skip
+
+
+def _call_row(call: Call) -> list[Cell]:
+    made = call.call
+    after_s = None if call.answered_us is None else (call.answered_us - made.at_us) // 1_000_000
+    return [
+        moment(made.at_us), made.reason, made.by, made.station, moment(call.answered_us), call.answered_by, after_s,
     ]  # fmt: skip
 
 
@@ -133,7 +142,7 @@ def page(stage: str | None) -> str:
         calls=calls[: -MOST_CALLS - 1 : -1],
         parts_of={name: rows[listings[name].start : listings[name].last] for name, rows in lists._asdict().items()},
         listings=listings,
-        file_of={name: _address(stage, ".csv", name) for name in lists._fields},
+        file_of={name: _address(stage, ".csv", name) for name in (*lists._fields, "calls")},
         valuation=shop.valuation,
         due_day=due_day,
         runs_at=runs_at,

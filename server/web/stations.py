@@ -4,8 +4,10 @@ from typing import Any
 from urllib.parse import quote
 
 import msgspec
-from flask import Blueprint, render_template, request
+from flask import Blueprint, Response, render_template, request
+from sqlalchemy import Connection
 
+from server.api_errors import ApiError
 from server.auth import devices
 from server.auth.gate import readers
 from server.clock.watch import why_in_doubt
@@ -13,10 +15,16 @@ from server.context import current_hub
 from server.queries.station_alerts import SILENT_S, ahead, last_seen_us
 from server.query_words import query_words
 from server.web.listing import Listing, page_number
+from server.web.table_file import FORMS, Cell, moment, table_file
 from server.web.template_filters import reader_name
 
 blueprint = Blueprint("stations", __name__)
 PATH = "/stations"
+COLUMNS = (
+    "station", "revoked", "last_contact", "waiting", "oldest_unsent_s", "missing", "gaps", "not_here_yet", "of_earlier_logs",
+    "written_twice", "clock", "readers", "version",
+)  # fmt: skip
+DEVICE_COLUMNS = ("station", "device", "kind", "state", "taught", "because", "remedy")
 CLOCKS = {"synced": "set by the network", "holdover": "runs by itself", "never": "set only by this hub"}
 
 
@@ -28,9 +36,8 @@ def page() -> str:
     numbers = {word: page_number(word) for word in ("page", "devices")}
     now_us = current_hub().clock.utc_us()
     with current_hub().store.read() as connection:
-        rows = devices.overview(connection)
+        shown = _stations(connection, now_us)
         doubt = why_in_doubt(connection, current_hub().clock)
-    shown = sorted((_row(row, now_us) for row in rows), key=lambda row: (row["revoked"], row["station"]))
     devices_of = [(row["station"], reader) for row in shown for reader in row["readers"]]
     listing, of_devices = (
         Listing(numbers[word], len(listed), _other(word), PATH, word)
@@ -47,6 +54,40 @@ def page() -> str:
         CLOCKS=CLOCKS,
         doubt=doubt,
     )
+
+
+@blueprint.get(f"{PATH}.{FORMS}")
+@readers
+@query_words("list")
+def file(form: str) -> Response:
+    """All stations, or all their devices, as a file. Raises `ApiError` 400."""
+    name, now_us = request.args.get("list", "stations"), current_hub().clock.utc_us()
+    if name not in ("stations", "devices"):
+        raise ApiError(400, f"list {name[:40]!r}", "one of stations, devices", "Use the link of the page.")
+    with current_hub().store.read() as connection:
+        rows = _stations(connection, now_us)
+    if name == "devices":
+        read = [_device_cells(row["station"], reader) for row in rows for reader in row["readers"]]
+        return table_file(form, name, DEVICE_COLUMNS, read)
+    return table_file(form, name, COLUMNS, [_cells(row) for row in rows])
+
+
+def _stations(connection: Connection, now_us: int) -> list[dict[str, Any]]:
+    rows = (_row(row, now_us) for row in devices.overview(connection))
+    return sorted(rows, key=lambda row: (row["revoked"], row["station"]))
+
+
+def _cells(row: dict[str, Any]) -> list[Cell]:
+    readers = ", ".join(reader["text"] for reader in row["readers"] if reader["counts"])
+    return [
+        row["station"], "yes" if row["revoked"] else "no", moment(row["seen_us"]), row["waiting"], row["oldest_s"],
+        row["missing"], row["gaps"], row["ahead"], row["aside"], row["forks"], row["clock"], readers, row["sw"],
+    ]  # fmt: skip
+
+
+def _device_cells(station: str, reader: dict[str, Any]) -> list[Cell]:
+    name = reader_name(reader["name"])
+    return [station, name, reader["kind"], reader["state"], reader["taught"], reader["because"], reader["mend"]]
 
 
 def _other(word: str) -> dict[str, str]:

@@ -13,9 +13,8 @@ from server.queries.board_state import board_state_at
 from server.queries.stage_summary import UnitQuantity
 from server.queries.stock_change import BEGUN, PlaceChange, StockChange, balanced, stock_change
 from server.query_words import AS_OF, query_words
-from server.web.listing import csv_file
+from server.web.table_file import FORMS, Cell, amount, quantity, table_file
 from server.web.template_filters import shop_locale
-from station.core.quantity import decimal_text
 
 blueprint = Blueprint("stock_change", __name__)
 MICROS = 1_000_000
@@ -88,11 +87,11 @@ def _amounts(amounts: tuple[UnitQuantity, ...], locale: LocaleFormat) -> str:
     return " + ".join(locale.quantity(amount.milli, amount.unit, amount.decimals) for amount in amounts)
 
 
-@blueprint.get("/change.csv")
+@blueprint.get(f"/change.{FORMS}")
 @readers
 @query_words(AS_OF, "against")
-def file() -> Response:
-    """The change between two times as a CSV file: a row for each place and unit. Without `against`, of the last day."""
+def file(form: str) -> Response:
+    """The change between two times as a file: a row for each place and unit. Without `against`, of the last day."""
     hub = current_hub()
     now_us = hub.clock.utc_us()
     with hub.store.read() as connection:
@@ -102,20 +101,21 @@ def file() -> Response:
         from_us, to_us = sorted((before_us, past.time_us))
         was, now = (board_state_at(connection, locale, us) for us in (from_us, to_us))
         change = stock_change(connection, was, now)
-    return csv_file("change", COLUMNS, [line for place in (*change.places, change.whole) for line in _lines(place)])
+    return table_file(
+        form, "change", COLUMNS, [line for place in (*change.places, change.whole) for line in _lines(place)]
+    )
 
 
-def _lines(place: PlaceChange) -> list[list[str | int | None]]:
+def _lines(place: PlaceChange) -> list[list[Cell]]:
     """A row for each unit; items and money are in the first row, because they are of all units."""
     columns = (place.was, place.came, place.went, place.finished, place.scrapped, place.now)
     by_unit = [{amount.unit: amount.milli for amount in amounts} for amounts in columns]
     units = sorted({unit for milli in by_unit for unit in milli}) or [""]
-    money = [""] * 5 if place.micros is None else [decimal_text(part // 1000) if part % 1000 == 0 else f"{part / MICROS:.6f}"
-                                                   for part in place.micros]  # fmt: skip
-    rows: list[list[str | int | None]] = []
+    money = [None] * 5 if place.micros is None else [amount(part) for part in place.micros]
+    rows: list[list[Cell]] = []
     for number, unit in enumerate(units):
         stage = place.place[1] if place.place[0] == BEGUN else None
-        amounts = [decimal_text(milli.get(unit, 0)) for milli in by_unit]
-        first = [*place.items, *money] if number == 0 else [""] * 9
+        amounts = [quantity(milli.get(unit, 0)) for milli in by_unit]
+        first = [*place.items, *money] if number == 0 else [None] * 9
         rows.append([stage, place.name, unit, *amounts, *first])
     return rows

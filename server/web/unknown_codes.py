@@ -10,8 +10,9 @@ from server.queries.current_master_data import master_data
 from server.queries.unknown_codes import count_unknown, newest_unknown
 from server.query_words import query_words
 from server.web.display_names import DisplayNames
-from server.web.listing import Listing, csv_file, page_number
-from server.web.template_filters import read_lag, shop_locale
+from server.web.listing import Listing, page_number
+from server.web.table_file import FORMS, Cell, moment, table_file
+from server.web.template_filters import read_lag
 
 blueprint = Blueprint("unknown_codes", __name__)
 COLUMNS = ("code", "scans", "first", "last", "stage", "station", "looks_like")
@@ -40,17 +41,16 @@ def page() -> str:
     )
 
 
-@blueprint.get(f"{PATH}.csv")
+@blueprint.get(f"{PATH}.{FORMS}")
 @readers
 @query_words()
-def file() -> Response:
-    """The same list as a CSV file: all of it."""
-    iso = shop_locale().iso
+def file(form: str) -> Response:
+    """The same list as a file: all of it."""
     with current_hub().store.read() as connection:
         codes = newest_unknown(connection, 0, None)
 
-    def rows() -> Iterator[list[str | int | None]]:
+    def rows() -> Iterator[list[Cell]]:
         for row in codes:
-            yield [row.code, row.scans, iso(row.first_us), iso(row.last_us), row.stage, row.station, row.near]
+            yield [row.code, row.scans, moment(row.first_us), moment(row.last_us), row.stage, row.station, row.near]
 
-    return csv_file("unknown-codes", COLUMNS, rows())
+    return table_file(form, "unknown-codes", COLUMNS, rows())

@@ -15,9 +15,9 @@ from server.queries.valuation import Valuation
 from server.queries.value_slices import ValueBy, ValueRow, ValueSlices, chosen, leaves, ranked, value_slices
 from server.query_words import PAST_WORDS, query_words
 from server.web.display_names import DisplayNames
-from server.web.listing import Listing, csv_file, page_number
+from server.web.listing import Listing, page_number
+from server.web.table_file import FORMS, amount, quantity, table_file
 from server.web.template_filters import read_lag, shop_locale
-from station.core.quantity import decimal_text
 
 blueprint = Blueprint("value", __name__)
 PATH = "/value"
@@ -78,11 +78,11 @@ def page() -> str:
     )
 
 
-@blueprint.get(f"{PATH}.csv")
+@blueprint.get(f"{PATH}.{FORMS}")
 @readers
 @query_words("by", "across", *ValueBy, *PAST_WORDS)
-def file() -> Response:
-    """The same table as a CSV file: all of it, in the order of the page. Amounts are decimal, in the site's currency."""
+def file(form: str) -> Response:
+    """The same table as a file: all of it, in the order of the page. Amounts are decimal, in the site's currency."""
     asked, now_us = _asked(), current_hub().clock.utc_us()
     slices, valuation = _sliced(asked, now_us)
     names = list(slices.total.parts)
@@ -96,12 +96,12 @@ def file() -> Response:
     )
     rows = [
         [
-            row.key, row.items, None if row.qty_milli is None else decimal_text(row.qty_milli), row.unit,
-            _amount(row.value_micros), *(_amount(row.parts.get(name, 0)) for name in names),
+            row.key, row.items, quantity(row.qty_milli), row.unit,
+            amount(row.value_micros), *(amount(row.parts.get(name, 0)) for name in names),
         ]
         for row in ranked(slices, valuation)
     ]  # fmt: skip
-    return csv_file(f"value-by-{asked.by}", heading, rows)
+    return table_file(form, f"value-by-{asked.by}", heading, rows)
 
 
 def _asked() -> Asked:
@@ -176,10 +176,3 @@ def _decimals(by: ValueBy, row: ValueRow, valuation: Valuation) -> int:
         valuation.master_data.product(row.key, valuation.at_us) if by in (ValueBy.PRODUCT, ValueBy.COMPONENT) else None
     )
     return known.decimals if known else 0
-
-
-def _amount(micros: int) -> str:
-    """An amount as a decimal number of the currency."""
-    whole, rest = divmod(abs(micros), 1_000_000)
-    text = f"{whole}.{rest:06}".rstrip("0").rstrip(".")
-    return f"-{text}" if micros < 0 else text

@@ -45,7 +45,7 @@ def test_the_page_says_what_came_and_what_went(hub_app, shop_writer):
     )
     (saw,) = (row for row in rows if row["stage"] == "saw")
     assert [saw[name] for name in ("was", "came", "went", "finished", "is", "value_was", "value_went", "value_is")] == [
-        "40", "0", "15", "0", "25", "80", "30", "50",
+        "40", "0", "15", "0", "25", "80.00", "30.00", "50.00",
     ]  # fmt: skip
     (line,) = (row for row in rows if row["name"] == "In process")
     assert (line["went"], line["finished"], line["is"]) == ("15", "15", "25")

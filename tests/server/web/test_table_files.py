@@ -1,0 +1,171 @@
+"""The tables of the pages as files: CSV and XLSX have the same rows, and a spreadsheet program calculates no cell."""
+
+import csv
+import io
+import re
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import openpyxl
+import pytest
+import python_calamine
+from shop_writer import ShopWriter
+
+from server.db.long_work import EXPORT
+from server.web import table_file as files
+from server.web.template_filters import shop_locale
+
+TEMPLATES = Path(__file__).parents[3] / "server" / "web" / "templates"
+# Tables of a form that asks or has been answered: what it lists was chosen on a page whose table has a file.
+OF_A_FORM = {"orders_ask.html", "orders_done.html", "travellers_ask.html", "labels_print.html"}
+FILES = (
+    "/orders.{}", "/stage.{}?stage=saw", "/stage.{}?stage=saw&list=calls", "/without-cost.{}", "/unknown-codes.{}",
+    "/value.{}?by=component", "/value.{}?by=item", "/change.{}", "/stations.{}", "/stations.{}?list=devices", "/carriers.{}",
+    "/people.{}", "/rules.{}", "/labels.{}?kind=product", "/labels.{}?kind=card", "/changes.{}", "/item.{}?code=WO-1",
+    "/item.{}?code=WO-1&list=postings", "/item.{}?code=WO-1&list=places", "/item.{}?code=WO-1&list=events",
+    "/item.{}?code=WO-1&list=changes",
+)  # fmt: skip
+FORMULA = "=cmd|'/c calc'!A1"
+
+
+@pytest.fixture
+def shop_writer(store):
+    writer = ShopWriter(store)
+    writer.small_shop()
+    writer.station("saw-1")
+    writer.say("person.define", 0, person="ada", name="+Ada", badge="7", roles=["supervise"])
+    writer.say("product.define", 0, product="@SUM(1)", name="-1", unit="m")
+    writer.release("WO-1", qty=40, at_us=writer.ago(days=2), due="2026-12-24", customer=FORMULA)
+    writer.release("WO-2", product="tube", qty=2, at_us=writer.ago(days=2))
+    writer.say("code.bind", 0, code="TOTE-1", as_="carrier", to="TOTE-1")
+    writer.scan("WO-1", "saw", writer.ago(hours=5), operator="ada")
+    writer.scan("WO-1", "deburr", writer.ago(hours=4), qty_milli=12_345)
+    writer.scan("WO-2", "saw", writer.ago(hours=4))
+    writer.scan(FORMULA, "saw", writer.ago(hours=3))
+    writer.settle()
+    return writer
+
+
+def fetched(hub_app, address, form):
+    answer = hub_app.person("supervise").get(address.format(form))
+    assert answer.status_code == 200, address
+    assert re.fullmatch(rf'attachment; filename="[a-z_-]+\.{form}"', answer.headers["Content-Disposition"])
+    return answer.data
+
+
+def csv_rows(data):
+    return list(csv.reader(io.StringIO(data.decode("utf-8-sig"))))
+
+
+def sheet(data):
+    return openpyxl.load_workbook(io.BytesIO(data)).active
+
+
+def as_csv(value, zone):
+    """The text that a CSV file has for a cell of a spreadsheet."""
+    if value is None:
+        return ""
+    if isinstance(value, datetime):
+        if value.time() == datetime.min.time():
+            return {value.date().isoformat(), as_utc(value, zone)}
+        return as_utc(value, zone)
+    return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@")) else str(value)
+
+
+def as_utc(value, zone):
+    return value.replace(tzinfo=zone).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def same(cell, text, zone):
+    if isinstance(cell, int | float):
+        return Decimal(str(cell)) == Decimal(text)
+    expected = as_csv(cell, zone)
+    return text in expected if isinstance(expected, set) else text == expected
+
+
+@pytest.mark.parametrize("address", FILES)
+def test_a_spreadsheet_has_the_rows_of_the_csv_file_and_no_formula(hub_app, shop_writer, address):
+    data = fetched(hub_app, address, "xlsx")
+    read = sheet(data)
+    expected = csv_rows(fetched(hub_app, address, "csv"))
+    assert read.max_row == len(expected)
+    with hub_app.app.app_context():
+        zone = shop_locale().zone
+    for row, texts in zip(read.iter_rows(), expected, strict=True):
+        assert len(row) == len(texts)
+        for cell, text in zip(row, texts, strict=True):
+            assert cell.data_type != "f", (address, cell.coordinate, cell.value)
+            assert same(cell.value, text, zone), (address, cell.coordinate, cell.value, text)
+    by_calamine = python_calamine.CalamineWorkbook.from_filelike(io.BytesIO(data)).get_sheet_by_index(0).to_python()
+    assert [str(cell) for cell in by_calamine[0]] == expected[0]
+    assert len(by_calamine) == len(expected)
+
+
+def test_numbers_days_and_times_are_typed_and_texts_are_texts(hub_app, shop_writer):
+    orders = {row[0].value: row for row in sheet(fetched(hub_app, "/orders.{}", "xlsx")).iter_rows()}
+    heading = [cell.value for cell in orders["order"]]
+    first = dict(zip(heading, orders["WO-1"], strict=True))
+    assert (first["ordered"].value, first["ordered"].data_type) == (40, "n")
+    assert (first["due"].value.date(), first["due"].data_type) == (date(2026, 12, 24), "d")
+    assert (first["customer"].value, first["customer"].data_type) == (FORMULA, "s")
+    events = sheet(fetched(hub_app, "/item.{}?code=WO-1&list=events", "xlsx"))
+    assert {type(cell.value) for cell in events["B"][1:]} == {datetime}
+    assert 12.345 in {cell.value for cell in events["F"]}
+
+
+def test_a_value_has_the_places_of_the_currency_and_the_exact_amount(hub_app, shop_writer):
+    cells = [cell for row in sheet(fetched(hub_app, "/value.{}", "xlsx")).iter_rows(min_row=2) for cell in row]
+    assert "#,##0.00" in {cell.number_format for cell in cells if cell.data_type == "n"}
+
+
+def test_every_table_of_a_page_has_its_files():
+    texts = {path.name: path.read_text() for path in TEMPLATES.glob("*.html")}
+    with_table = {name for name, text in texts.items() if "<table" in text} - OF_A_FORM
+    assert {"item.html", "stations.html", "value.html"} < with_table
+    for name in sorted(with_table):
+        text = texts[name]
+        links = len(re.findall(r"(?:parts\.)?files\((?!name\))|parts\.pager\([^\n]*(?:csv|file)", text))
+        assert links >= text.count("<table"), name
+
+
+def test_a_file_of_too_many_rows_says_what_to_do(hub_app, shop_writer, monkeypatch):
+    monkeypatch.setattr(files, "MOST_ROWS", 1)
+    answer = hub_app.anonymous().get("/orders.xlsx")
+    assert answer.status_code == 400
+    assert "use the CSV file, which has no limit" in answer.get_data(as_text=True)
+    assert len(csv_rows(hub_app.anonymous().get("/orders.csv").data)) == 3
+
+
+def test_an_unknown_form_is_not_found(hub_app, shop_writer):
+    assert hub_app.anonymous().get("/orders.ods").status_code == 404
+
+
+def test_a_spreadsheet_shows_its_progress_while_it_is_written(hub_app, store):
+    seen = []
+
+    def rows():
+        for number in range(2 * files.ROWS_OF_PROGRESS + 1):
+            yield (number, "text")
+            seen.append(store.running.get(EXPORT))
+
+    with hub_app.app.test_request_context("/"):
+        hub_app.app.preprocess_request()
+        files.table_file("xlsx", "many", ("number", "text"), rows()).close()
+    assert [work.done for work in dict.fromkeys(seen) if work] == [1000, 2000]
+    assert EXPORT not in store.running
+
+
+def test_what_a_spreadsheet_cannot_hold_is_kept_as_text(hub_app):
+    beyond = 2**53 + 1
+    long = "x" * (files.MOST_CHARACTERS + 1)
+    early = datetime(1850, 1, 1, tzinfo=ZoneInfo("UTC"))
+    with hub_app.app.test_request_context("/"):
+        hub_app.app.preprocess_request()
+        answer = files.table_file("xlsx", "odd", ("a", "b", "c", "d"), [(beyond, long, early, "a\x00\x1b\ud800")])
+    cells = [cell.value for cell in sheet(b"".join(answer.response))[2]]
+    assert cells[0] == str(beyond)
+    assert len(cells[1]) == files.MOST_CHARACTERS
+    assert cells[1].endswith(files.CUT)
+    assert cells[2:] == ["1850-01-01T00:00:00Z", "a␀␛⟨U+D800⟩"]
