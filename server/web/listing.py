@@ -3,6 +3,7 @@
 import csv
 import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from decimal import Decimal
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
@@ -63,6 +64,15 @@ def csv_file(name: str, heading: Sequence[str], rows: Iterable[Sequence[Any]]) -
     """A list as a CSV file, UTF-8 with a byte order mark, comma and point; the rows are sent as they are read."""
     headers = {"Content-Disposition": f'attachment; filename="{name}.csv"'}
     return Response(_lines(heading, rows), content_type="text/csv; charset=utf-8", headers=headers)
+
+
+def amount(micros: int | None) -> Decimal | None:
+    """An amount of money as a cell: a decimal number of the currency, None for an unknown one.
+
+    >>> str(amount(-1_250_000)), str(amount(1)), str(amount(100_000_000)), amount(None)
+    ('-1.25', '0.000001', '100', None)
+    """
+    return None if micros is None else Decimal(micros) / 1_000_000
 
 
 def _lines(heading: Sequence[str], rows: Iterable[Sequence[Any]]) -> Iterator[str]:

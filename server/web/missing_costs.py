@@ -1,12 +1,14 @@
 """Page of missing costs: the items behind "+ 8 without cost", with the cost that each of them lacks."""
 
+from urllib.parse import urlencode
+
 from flask import Blueprint, Response, render_template, request
 
 from server.api.past_query import asked_past, page_past, past_words
 from server.auth.gate import readers
 from server.context import current_hub
 from server.queries.as_known_at import past_stock
-from server.queries.missing_costs import MissingCost, missing_costs
+from server.queries.missing_costs import Lack, MissingCost, lacking_items, missing_costs
 from server.queries.valuation import Valuation
 from server.query_words import PAST_WORDS, query_words
 from server.web.display_names import DisplayNames
@@ -17,30 +19,30 @@ from station.core.quantity import decimal_text
 blueprint = Blueprint("missing_costs", __name__)
 COLUMNS = ("item", "order", "product", "stage", "quantity", "unit", "missing")
 PATH = "/without-cost"
+SELECTING = ("stage", "missing", "product")
 
 
 @blueprint.get(PATH)
 @readers
-@query_words("stage", "page", *PAST_WORDS)
+@query_words(*SELECTING, "page", *PAST_WORDS)
 def page() -> str:
-    """The items in process without a full value, of one stage or of all, 100 on a page."""
-    stage, number = request.args.get("stage", ""), page_number()
-    missing, valuation = _missing(stage)
-    listing = Listing(number, len(missing), ({"stage": stage} if stage else {}) | past_words(), PATH)
-    lacks: dict[str, set[str]] = {}
-    for one in missing:
-        for cost in one.lacks:
-            lacks.setdefault(f"{cost} ({one.row.product})" if one.row.product else cost, set()).add(one.row.item)
+    """The items in process without a full value, of one stage, product or missing cost or of all, 100 on a page."""
+    words = {word: text for word in SELECTING if (text := request.args.get(word))}
+    number = page_number()
+    missing, valuation = _missing()
+    listing = Listing(number, len(missing), words | past_words(), PATH)
     names = DisplayNames(valuation.master_data, valuation.at_us)
     return render_template(
         "missing_costs.html",
         page="board",
         now_us=valuation.at_us,
         asked_us=valuation.at_us if page_past() else None,
-        stage=stage,
+        stage=words.get("stage", ""),
+        selected=bool(words),
+        opened=lambda lack: _opened(lack, words),
         missing=missing[listing.start : listing.last],
         items=len({one.row.item for one in missing}),
-        lacks=sorted(((cost, len(items)) for cost, items in lacks.items()), key=lambda pair: (-pair[1], pair[0])),
+        lacks=lacking_items(missing),
         listing=listing,
         file=listing.address().replace(PATH, f"{PATH}.csv", 1),
         valuation=valuation,
@@ -50,24 +52,37 @@ def page() -> str:
 
 @blueprint.get(f"{PATH}.csv")
 @readers
-@query_words("stage", *PAST_WORDS)
+@query_words(*SELECTING, *PAST_WORDS)
 def file() -> Response:
     """The same list as a CSV file: all of it."""
-    missing, valuation = _missing(request.args.get("stage", ""))
+    missing, valuation = _missing()
     return csv_file("without-cost", COLUMNS, [_row(one, valuation) for one in missing])
 
 
-def _missing(stage: str) -> tuple[list[MissingCost], Valuation]:
+def _missing() -> tuple[list[MissingCost], Valuation]:
+    """The items of the query: those at a `stage`, those that lack what `missing` says, of a `product`."""
     now_us = current_hub().clock.utc_us()
     with current_hub().store.read() as connection:
         read_lag(connection)
         past = asked_past(connection, now_us)
         valuation, stock = past_stock(connection, past.known, past.at_us, now_us)
-    return missing_costs((row for row in stock if not stage or row.stage == stage), valuation), valuation
+    stage, words, product = (request.args.get(word, "") for word in SELECTING)
+    missing = missing_costs((row for row in stock if not stage or row.stage == stage), valuation)
+    return [
+        one
+        for one in missing
+        if (not words or any(lack.words == words for lack in one.lacks)) and (not product or one.row.product == product)
+    ], valuation
+
+
+def _opened(lack: Lack, words: dict[str, str]) -> str:
+    """The address of the items that lack something."""
+    of_product = {} if lack.product is None else {"product": lack.product}
+    return f"{PATH}?{urlencode(words | {'missing': lack.words} | of_product | past_words())}"
 
 
 def _row(one: MissingCost, valuation: Valuation) -> list[str | int | None]:
     row = one.row
     quantity = None if row.qty_milli is None else decimal_text(row.qty_milli)
     unit = valuation.product(row).unit
-    return [row.item, row.order, row.product, row.stage, quantity, unit, "; ".join(one.lacks)]
+    return [row.item, row.order, row.product, row.stage, quantity, unit, "; ".join(lack.words for lack in one.lacks)]

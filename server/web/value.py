@@ -1,6 +1,6 @@
 """Value page: what the work in process is worth, now or at a past time, by any attribute and by two of them crossed."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 from urllib.parse import urlencode
 
@@ -11,12 +11,14 @@ from server.api_errors import ApiError
 from server.auth.gate import readers
 from server.context import current_hub
 from server.queries.as_known_at import past_stock
+from server.queries.component_bill import made_here
 from server.queries.valuation import Valuation
 from server.queries.value_slices import ValueBy, ValueRow, ValueSlices, chosen, leaves, ranked, value_slices
 from server.query_words import PAST_WORDS, query_words
+from server.web.component_bill import bill_address
 from server.web.display_names import DisplayNames
-from server.web.listing import Listing, csv_file, page_number
-from server.web.template_filters import read_lag, shop_locale
+from server.web.listing import Listing, amount, csv_file, page_number
+from server.web.template_filters import item_href, read_lag, shop_locale
 from station.core.quantity import decimal_text
 
 blueprint = Blueprint("value", __name__)
@@ -68,6 +70,9 @@ def page() -> str:
         rest=rest,
         listing=listing,
         opened=lambda row: _opened(asked, row),
+        postings=lambda item: f"{item_href(item)}#accounts",
+        made_here=_made_here(asked.by, rows, valuation),
+        bill=bill_address,
         selected=[
             (by, _name(by, key or None, names, valuation), _without(asked, by)) for by, key in asked.wanted.items()
         ],
@@ -97,7 +102,7 @@ def file() -> Response:
     rows = [
         [
             row.key, row.items, None if row.qty_milli is None else decimal_text(row.qty_milli), row.unit,
-            _amount(row.value_micros), *(_amount(row.parts.get(name, 0)) for name in names),
+            amount(row.value_micros), *(amount(row.parts.get(name, 0)) for name in names),
         ]
         for row in ranked(slices, valuation)
     ]  # fmt: skip
@@ -148,6 +153,12 @@ def _opened(asked: Asked, row: ValueRow) -> str:
     return f"{PATH}?{urlencode({**_query(asked), 'by': ValueBy.ITEM, asked.by: row.key or ''})}"
 
 
+def _made_here(by: ValueBy, rows: Iterable[ValueRow], valuation: Valuation) -> frozenset[str]:
+    """The components of the rows that have a bill of their own."""
+    components = (row.key for row in rows if row.key) if by == ValueBy.COMPONENT else ()
+    return made_here(components, valuation.master_data, valuation.at_us)
+
+
 def _without(asked: Asked, by: ValueBy) -> str:
     """The address without one of the keys that select."""
     return f"{PATH}?{urlencode({word: text for word, text in _query(asked).items() if word != by})}"
@@ -176,10 +187,3 @@ def _decimals(by: ValueBy, row: ValueRow, valuation: Valuation) -> int:
         valuation.master_data.product(row.key, valuation.at_us) if by in (ValueBy.PRODUCT, ValueBy.COMPONENT) else None
     )
     return known.decimals if known else 0
-
-
-def _amount(micros: int) -> str:
-    """An amount as a decimal number of the currency."""
-    whole, rest = divmod(abs(micros), 1_000_000)
-    text = f"{whole}.{rest:06}".rstrip("0").rstrip(".")
-    return f"-{text}" if micros < 0 else text
