@@ -13,11 +13,37 @@ NO_ROUTING = "a routing of its product"
 NO_COST = "any cost of its product"
 
 
+class Lack(NamedTuple):
+    """What stock lacks, in a few words, and of which work or material; None for what is not of a product or operation."""
+
+    words: str
+    product: str | None = None
+    operation: int | None = None
+    component: str | None = None
+
+
 class MissingCost(NamedTuple):
-    """Stock that is not valued in full, and what it lacks, each in a few words."""
+    """Stock that is not valued in full, and what it lacks."""
 
     row: StockRow
-    lacks: tuple[str, ...]
+    lacks: tuple[Lack, ...]
+
+
+class LackingItems(NamedTuple):
+    """One lack and the number of items that it touches."""
+
+    lack: Lack
+    items: int
+
+
+def lacking_items(missing: Iterable[MissingCost]) -> list[LackingItems]:
+    """Each lack with its number of items, that of the most items first."""
+    items: dict[Lack, set[str]] = {}
+    for one in missing:
+        for lack in one.lacks:
+            items.setdefault(lack, set()).add(one.row.item)
+    found = [LackingItems(lack, len(names)) for lack, names in items.items()]
+    return sorted(found, key=lambda one: (-one.items, one.lack.words, one.lack.product or ""))
 
 
 def missing_costs(stock: Iterable[StockRow], valuation: Valuation) -> list[MissingCost]:
@@ -30,25 +56,28 @@ def missing_costs(stock: Iterable[StockRow], valuation: Valuation) -> list[Missi
     return sorted(found, key=lambda missing: (missing.row.item, missing.row.stage or ""))
 
 
-def _lacks(row: StockRow, valuation: Valuation) -> tuple[str, ...]:
+def _lacks(row: StockRow, valuation: Valuation) -> tuple[Lack, ...]:
     if row.qty_milli is None:
-        return (NO_QUANTITY,)
+        return (Lack(NO_QUANTITY, row.product),)
     if row.product is None:
-        return (NO_PRODUCT,)
+        return (Lack(NO_PRODUCT),)
     if valuation.routing(row) is None:
-        return (NO_ROUTING,)
+        return (Lack(NO_ROUTING, row.product),)
     costs = valuation.costs(row)
     if not costs.lines:
-        return (NO_COST,)
+        return (Lack(NO_COST, row.product),)
     lines = (line for line in costs.reached_by(row.entered, row.reached, row.scanned) if line.micros is None)
     return tuple(dict.fromkeys(_line(line, row, valuation) for line in lines))
 
 
-def _line(line: CostLine, row: StockRow, valuation: Valuation) -> str:
+def _line(line: CostLine, row: StockRow, valuation: Valuation) -> Lack:
+    """What a cost line lacks; the price of a material is not of a product, because it holds for all of them."""
     routing = valuation.routing(row)
     operation = routing.operation(line.op) if routing is not None and not line.material else None
     cost = cost_of(valuation.master_data, row.product, line.op, line.component, valuation.at_us) if operation else None
     is_priced = cost is not None and cost.data.get("basis") == "minute" and cost.data.get("micros") is not None
     if operation is not None and operation.run_ms is None and is_priced:
-        return f"the run time of operation {line.op}"
-    return f"the price of {line.component}" if line.material else f"{line.component} of operation {line.op}"
+        return Lack(f"the run time of operation {line.op}", row.product, line.op, line.component)
+    if line.material:
+        return Lack(f"the price of {line.component}", None, None, line.component)
+    return Lack(f"{line.component} of operation {line.op}", row.product, line.op, line.component)

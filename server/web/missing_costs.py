@@ -1,12 +1,15 @@
 """Page of missing costs: the items behind "+ 8 without cost", with the cost that each of them lacks."""
 
+from urllib.parse import urlencode
+
 from flask import Blueprint, Response, render_template, request
 
 from server.api.past_query import asked_past, page_past, past_words
+from server.api_errors import ApiError
 from server.auth.gate import readers
 from server.context import current_hub
 from server.queries.as_known_at import past_stock
-from server.queries.missing_costs import MissingCost, missing_costs
+from server.queries.missing_costs import Lack, MissingCost, lacking_items, missing_costs
 from server.queries.valuation import Valuation
 from server.query_words import PAST_WORDS, query_words
 from server.web.display_names import DisplayNames
@@ -16,32 +19,34 @@ from server.web.template_filters import read_lag
 
 blueprint = Blueprint("missing_costs", __name__)
 COLUMNS = ("item", "order", "product", "stage", "quantity", "unit", "missing")
+LACK_COLUMNS = ("missing", "product", "operation", "component", "items")
 PATH = "/without-cost"
+SELECTING = ("stage", "missing", "product")
 
 
 @blueprint.get(PATH)
 @readers
-@query_words("stage", "page", *PAST_WORDS)
+@query_words(*SELECTING, "page", *PAST_WORDS)
 def page() -> str:
-    """The items in process without a full value, of one stage or of all, 100 on a page."""
-    stage, number = request.args.get("stage", ""), page_number()
-    missing, valuation = _missing(stage)
-    listing = Listing(number, len(missing), ({"stage": stage} if stage else {}) | past_words(), PATH)
-    lacks: dict[str, set[str]] = {}
-    for one in missing:
-        for cost in one.lacks:
-            lacks.setdefault(f"{cost} ({one.row.product})" if one.row.product else cost, set()).add(one.row.item)
+    """The items in process without a full value, of one stage, product or missing cost or of all, 100 on a page."""
+    words = {word: text for word in SELECTING if (text := request.args.get(word))}
+    number = page_number()
+    missing, valuation = _missing()
+    listing = Listing(number, len(missing), words | past_words(), PATH)
     names = DisplayNames(valuation.master_data, valuation.at_us)
     return render_template(
         "missing_costs.html",
         page="board",
         now_us=valuation.at_us,
         asked_us=valuation.at_us if page_past() else None,
-        stage=stage,
+        stage=words.get("stage", ""),
+        selected=bool(words),
+        opened=lambda lack: _opened(lack, words),
         missing=missing[listing.start : listing.last],
         items=len({one.row.item for one in missing}),
-        lacks=sorted(((cost, len(items)) for cost, items in lacks.items()), key=lambda pair: (-pair[1], pair[0])),
+        lacks=lacking_items(missing),
         listing=listing,
+        lacks_file=f"{PATH}.csv?{urlencode(words | {'list': 'missing'} | past_words())}",
         file=listing.address().replace(PATH, f"{PATH}.csv", 1),
         valuation=valuation,
         **names.for_templates(),
@@ -50,23 +55,43 @@ def page() -> str:
 
 @blueprint.get(f"{PATH}.{FORMS}")
 @readers
-@query_words("stage", *PAST_WORDS)
+@query_words("list", *SELECTING, *PAST_WORDS)
 def file(form: str) -> Response:
-    """The same list as a file: all of it."""
-    missing, valuation = _missing(request.args.get("stage", ""))
+    """The same items as a file, all of them, or the `list` of what is missing. Raises `ApiError` 400."""
+    name = request.args.get("list", "items")
+    if name not in ("items", "missing"):
+        raise ApiError(400, f"list {name[:40]!r}", "one of items, missing", "Use the link of the page.")
+    missing, valuation = _missing()
+    if name == "missing":
+        lacks = [(of.lack.words, of.lack.product, of.lack.operation, of.lack.component, of.items)
+                 for of in lacking_items(missing)]  # fmt: skip
+        return table_file(form, "missing-costs", LACK_COLUMNS, lacks)
     return table_file(form, "without-cost", COLUMNS, [_row(one, valuation) for one in missing])
 
 
-def _missing(stage: str) -> tuple[list[MissingCost], Valuation]:
+def _missing() -> tuple[list[MissingCost], Valuation]:
+    """The items of the query: those at a `stage`, those that lack what `missing` says, of a `product`."""
     now_us = current_hub().clock.utc_us()
     with current_hub().store.read() as connection:
         read_lag(connection)
         past = asked_past(connection, now_us)
         valuation, stock = past_stock(connection, past.known, past.at_us, now_us)
-    return missing_costs((row for row in stock if not stage or row.stage == stage), valuation), valuation
+    stage, words, product = (request.args.get(word, "") for word in SELECTING)
+    missing = missing_costs((row for row in stock if not stage or row.stage == stage), valuation)
+    return [
+        one
+        for one in missing
+        if (not words or any(lack.words == words for lack in one.lacks)) and (not product or one.row.product == product)
+    ], valuation
+
+
+def _opened(lack: Lack, words: dict[str, str]) -> str:
+    """The address of the items that lack something."""
+    of_product = {} if lack.product is None else {"product": lack.product}
+    return f"{PATH}?{urlencode(words | {'missing': lack.words} | of_product | past_words())}"
 
 
 def _row(one: MissingCost, valuation: Valuation) -> list[Cell]:
-    row = one.row
+    row, lacks = one.row, "; ".join(lack.words for lack in one.lacks)
     unit = valuation.product(row).unit
-    return [row.item, row.order, row.product, row.stage, quantity(row.qty_milli), unit, "; ".join(one.lacks)]
+    return [row.item, row.order, row.product, row.stage, quantity(row.qty_milli), unit, lacks]

@@ -1,4 +1,4 @@
-"""Orders page: one page of the orders that a filter matches, late ones first, and the list as a CSV file."""
+"""Orders page: one page of the orders that a filter matches, late ones first, and the list as a file."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager

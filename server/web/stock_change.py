@@ -1,4 +1,4 @@
-"""Two dates side by side: the table of what came and went at each stage, its sentence, and the table as a CSV file."""
+"""Two dates side by side: the table of what came and went at each stage, its sentence, and the table as a file."""
 
 from typing import NamedTuple
 from urllib.parse import urlencode

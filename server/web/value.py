@@ -1,6 +1,6 @@
 """Value page: what the work in process is worth, now or at a past time, by any attribute and by two of them crossed."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 from urllib.parse import urlencode
 
@@ -11,13 +11,15 @@ from server.api_errors import ApiError
 from server.auth.gate import readers
 from server.context import current_hub
 from server.queries.as_known_at import past_stock
+from server.queries.component_bill import made_here
 from server.queries.valuation import Valuation
 from server.queries.value_slices import ValueBy, ValueRow, ValueSlices, chosen, leaves, ranked, value_slices
 from server.query_words import PAST_WORDS, query_words
+from server.web.component_bill import bill_address
 from server.web.display_names import DisplayNames
 from server.web.listing import Listing, page_number
 from server.web.table_file import FORMS, amount, quantity, table_file
-from server.web.template_filters import read_lag, shop_locale
+from server.web.template_filters import item_href, read_lag, shop_locale
 
 blueprint = Blueprint("value", __name__)
 PATH = "/value"
@@ -68,6 +70,9 @@ def page() -> str:
         rest=rest,
         listing=listing,
         opened=lambda row: _opened(asked, row),
+        postings=lambda item: f"{item_href(item)}#accounts",
+        made_here=_made_here(asked.by, rows, valuation),
+        bill=bill_address,
         selected=[
             (by, _name(by, key or None, names, valuation), _without(asked, by)) for by, key in asked.wanted.items()
         ],
@@ -146,6 +151,12 @@ def _columns(parts: Mapping[str, int]) -> tuple[list[str], list[str]]:
 def _opened(asked: Asked, row: ValueRow) -> str:
     """The address of the items behind a row."""
     return f"{PATH}?{urlencode({**_query(asked), 'by': ValueBy.ITEM, asked.by: row.key or ''})}"
+
+
+def _made_here(by: ValueBy, rows: Iterable[ValueRow], valuation: Valuation) -> frozenset[str]:
+    """The components of the rows that have a bill of their own."""
+    components = (row.key for row in rows if row.key) if by == ValueBy.COMPONENT else ()
+    return made_here(components, valuation.master_data, valuation.at_us)
 
 
 def _without(asked: Asked, by: ValueBy) -> str:

@@ -49,6 +49,25 @@ def test_each_number_without_cost_opens_its_items_with_what_they_lack(hub_app, s
     ]
 
 
+def test_each_missing_cost_has_its_product_and_operation_and_opens_its_items(hub_app, shop_writer):
+    page = hub_app.anonymous().get("/without-cost").get_data(as_text=True)
+    table = page[page.index('<table class="lacks">') : page.index("</table>")]
+    rows = [
+        [html.unescape(re.sub(r"<[^>]*>", "", cell)) for cell in re.findall(r"<td[^>]*>(.*?)</td>", row)]
+        for row in re.findall(r"<tr><td.*?</tr>", table)
+    ]
+    assert rows == [
+        ["any cost of its product", "tube", "", "", "1"],
+        ["its quantity", "", "", "", "1"],
+        ["the price of sheet", "each", "", "sheet", "1"],
+        ["the run time of operation 10", "cover", "10", "labour", "1"],
+    ]
+    links = re.findall(r'<a href="([^"]*)" aria-label="Its 1.item"', table)
+    opened = [text_of(hub_app.anonymous().get(html.unescape(link)).get_data(as_text=True)) for link in links]
+    found = [[item for item in ("LOOSE", "WO-2", "WO-3") if item in text] for text in opened]
+    assert found == [["WO-2"], ["LOOSE"], ["WO-3"], ["WO-3"]]
+
+
 def test_a_run_time_gives_a_cost_per_minute_its_value(hub_app, shop_writer):
     line = [
         {"op": 10 * number, "stage": stage} for number, stage in enumerate(("saw", "deburr", "test", "pack"), start=1)

@@ -115,3 +115,36 @@ def test_many_columns_are_one_column_and_all_are_in_the_file(hub_app, full):
     count = len(answered(hub_app, across="item")["totals"]["parts"])
     assert f"{count - 8} more</th>" in wide
     assert len(filed(hub_app, across="item")[0]) == 5 + count
+
+
+def test_the_money_of_the_board_and_of_an_item_open_what_they_add_up(hub_app, full):
+    board = hub_app.anonymous().get("/").get_data(as_text=True)
+    links = re.findall(r'<a class="open" href="(/value[^"]*)">', board)
+    assert links[0] == "/value"
+    assert "/value?by=item&amp;stage=saw" in [link.replace("&amp;amp;", "&amp;") for link in links]
+    at = full.ago(days=1)
+    then = hub_app.anonymous().get(f"/?as_of={at}").get_data(as_text=True)
+    assert f'href="/value?as_of={at}"' in then
+    of_items = page(hub_app, by="item", stage="saw")
+    (first, *_) = re.findall(r'<a href="([^"]*#accounts)">postings</a>', of_items)
+    assert 'id="accounts"' in hub_app.anonymous().get(first).get_data(as_text=True)
+
+
+def test_a_component_that_is_made_here_opens_to_its_own_bill(hub_app, shop_writer):
+    say = shop_writer.say
+    shop_writer.small_shop()
+    say("product.define", 0, product="frame", name="Frame", routing="line",
+        bom=[{"component": "bracket", "qty_milli": 2_000, "operation": 10}])  # fmt: skip
+    say("cost.set", 0, component="bracket", basis="unit", micros=3_500_000)
+    shop_writer.release("WO-9", "frame", qty=10)
+    shop_writer.scan("WO-9", "saw", shop_writer.ago(hours=1))
+    shop_writer.settle()
+    link = re.search(r'<a href="(/value/bill[^"]*)">Bracket</a>', page(hub_app, by="component"))[1]
+    text = re.sub(r"<[^>]+>|[\u2068\u2069]", "", hub_app.anonymous().get(link).get_data(as_text=True))
+    assert "In process: 20\xa0pcs, worth €\xa070" in text
+    assert "Valued at the entered price of €\xa03.50; by its bill one costs €\xa03.00, €\xa00.50 less" in text
+    rows = hub_app.anonymous().get("/value/bill.csv?component=bracket").get_data(as_text=True).splitlines()
+    assert rows[1:] == ["10,bar,yes,2.00,40.00", "10,labour,no,1.00,20.00"]
+    assert 'href="/value/bill' not in page(hub_app, by="stage")
+    for component in ("bar", "nothing", "labour"):
+        assert hub_app.anonymous().get(f"/value/bill?component={component}").status_code == 404

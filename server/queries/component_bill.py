@@ -1,0 +1,81 @@
+"""Component bill: what one unit of a component that is made in the shop costs by its own bill, beside its typed price.
+
+A component is made here where it is a product with a bill of material or a routing with costs. Its bill is the one of the
+asked time: the materials and the work of all its operations. A typed price is the one with which stock is valued.
+"""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from server.queries.value_slices import Leaf
+from station.core.ledger.costs import CostLine, cost_of, half_even, unit_costs
+from station.core.master_data import MasterData
+
+
+class ComponentBill(NamedTuple):
+    """The bill of one unit of a component; micros are of one unit.
+
+    `qty_milli`: what of it is in pieces in process, with the value `value_micros` there. `typed_micros` None: no price is
+    entered. `complete`: every line has a cost.
+    """
+
+    component: str
+    lines: tuple[CostLine, ...]
+    qty_milli: int
+    value_micros: int
+    typed_micros: int | None
+
+    @property
+    def complete(self) -> bool:
+        """Whether each line of the bill has a cost."""
+        return all(line.micros is not None for line in self.lines)
+
+    @property
+    def micros(self) -> int:
+        """The known cost of one unit by the bill."""
+        return sum(line.micros or 0 for line in self.lines)
+
+    @property
+    def difference_micros(self) -> int | None:
+        """The typed price less the cost by the bill; None where one of them is not known."""
+        return None if self.typed_micros is None or not self.complete else self.typed_micros - self.micros
+
+    def contained(self, line: CostLine) -> int | None:
+        """The micros of a line in all of the component that is in process; None where its cost is not known."""
+        return None if line.micros is None else half_even(line.micros * self.qty_milli, 1000)
+
+
+def component_bill(component: str, found: Iterable[Leaf], master_data: MasterData, at_us: int) -> ComponentBill | None:
+    """The bill of a component as of a time, with what of it is in these leaves; None where it is not made here."""
+    lines = _lines(component, master_data, at_us)
+    if not lines:
+        return None
+    of_component = [leaf for leaf in found if leaf.component == component]
+    return ComponentBill(
+        component=component,
+        lines=lines,
+        qty_milli=sum(leaf.qty_milli or 0 for leaf in of_component),
+        value_micros=half_even(sum(leaf.amount for leaf in of_component), 1000),
+        typed_micros=_typed(component, master_data, at_us),
+    )
+
+
+def made_here(components: Iterable[str], master_data: MasterData, at_us: int) -> frozenset[str]:
+    """Of these components, those with a bill of their own."""
+    return frozenset(component for component in components if _lines(component, master_data, at_us))
+
+
+def _lines(component: str, master_data: MasterData, at_us: int) -> tuple[CostLine, ...]:
+    product = master_data.product(component, at_us)
+    if product is None:
+        return ()
+    routing = master_data.routing(product.routing, at_us)
+    steps = routing.operations if routing else ()
+    operations = tuple(step.op for step in steps)
+    return unit_costs(component, operations, master_data, at_us, routed=steps).lines
+
+
+def _typed(component: str, master_data: MasterData, at_us: int) -> int | None:
+    price = cost_of(master_data, None, None, component, at_us)
+    micros = price.data.get("micros") if price is not None and price.data.get("basis", "unit") == "unit" else None
+    return micros if isinstance(micros, int) else None
