@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, FromClause, and_, select
+from sqlalchemy import Connection, and_, select
 
 from server.auth import devices
 from server.clock.watch import kept_doubt, suspects
@@ -28,6 +28,7 @@ from server.queries.alerts import (
 )
 from server.queries.calls import open_calls
 from server.queries.current_master_data import master_data
+from server.queries.current_stock import StockRow
 from server.queries.findings import (
     charged_value,
     finding_args,
@@ -41,8 +42,9 @@ from server.queries.order_family import without_members
 from server.queries.rule_settings import rules_on
 from server.queries.stage_load import stage_loads
 from server.queries.station_alerts import of_hub_clock, of_not_permitted, of_refolds, of_set_aside, of_stations
+from server.queries.stock_groups import groups_of
 from server.queries.stock_source import stock_source
-from server.queries.stock_sums import StockSums, stock_sums, stock_sums_at
+from server.queries.stock_sums import StockSums, stock_sums, stock_sums_at, sums_of
 from server.queries.valuation import Valuation
 from station.core.ledger.costs import Value, in_micros
 
@@ -65,10 +67,10 @@ def board_state_at(connection: Connection, locale: LocaleFormat, at_us: int) -> 
 
 
 def board_state_of(
-    connection: Connection, source: FromClause, valuation: Valuation, locale: LocaleFormat
+    connection: Connection, stock: Iterable[StockRow], valuation: Valuation, locale: LocaleFormat
 ) -> BoardState:
-    """The snapshot of stock that is stored in a table (`stock_source.stored_stock`), at the time of the valuation."""
-    sums = stock_sums(connection, valuation, source, past=True)
+    """The snapshot of a past stock, without what lots and serials stand for already, at the time of the valuation."""
+    sums = sums_of(groups_of(stock, valuation), valuation, past=True)
     return _board_state(connection, sums, valuation, locale, valuation.at_us)
 
 

@@ -53,7 +53,7 @@ def stock_at(connection: Connection, at_us: int, items: Collection[str] | None =
             if other is not None and other.qty_milli is not None and row.qty_milli is not None:
                 row = row._replace(qty_milli=other.qty_milli + row.qty_milli)
             stock[row.item, form] = row
-    released = _released_later(connection, {row.item for row in stock.values() if row.released_us is None}, at_us)
+    released = released_later(connection, {row.item for row in stock.values() if row.released_us is None}, at_us)
     if released:
         of_late = {key: row for key, row in stock.items() if row.item in released}
         came_from = _came_from(connection, of_late)
@@ -63,7 +63,7 @@ def stock_at(connection: Connection, at_us: int, items: Collection[str] | None =
     return list(stock.values())
 
 
-def _released_later(connection: Connection, names: set[str], at_us: int) -> dict[str, Any]:
+def released_later(connection: Connection, names: set[str], at_us: int) -> dict[str, Any]:
     """Of these items, those that were released after a time: the row of `head` of their first release."""
     c, found, ordered = head.c, dict[str, Any](), sorted(names)
     for start in range(0, len(ordered), AT_ONCE):

@@ -12,7 +12,6 @@ from server.queries.alerts import BoardState
 from server.queries.as_known_at import known_stock, known_without_members, past_stock, shop_known_at
 from server.queries.board_state import board_state_at, board_state_now, board_state_of
 from server.queries.current_stock import StockRow
-from server.queries.stock_source import stored_stock
 from server.queries.valuation import Valuation
 
 MOVES_US = 2 * DAY_US  # a shift and a day of the site before the time, and the rest of that day behind it
@@ -47,7 +46,5 @@ def past_board(
         stock = known_without_members(connection, known_shop, stock, valuation, at_us)
         around = and_(move.c.at_us > time_us - MOVES_US, move.c.at_us <= time_us + MOVES_US, move.c.pos <= known)
         known_shop.copy_rows(move, around, differ | known_shop.folded)
-        source = stored_stock(known_shop.scratch, stock)
-        yield PastBoard(
-            board_state_of(known_shop.scratch, source, valuation, locale), known_shop.scratch, lambda: stock
-        )
+        shop = board_state_of(known_shop.scratch, stock, valuation, locale)
+        yield PastBoard(shop, known_shop.scratch, lambda: stock)

@@ -11,8 +11,9 @@ from sqlalchemy import Connection, and_, case, func, literal_column, or_, select
 
 from server.projection.tables import move
 from server.queries.age_stats import AgeStats, age_s
+from server.queries.stage_ages import AgeBar, StageSum
 from server.queries.stage_order import columns, line_of, next_stages, paths_of
-from server.queries.stock_sums import AgeBar, ReleasedRow, StageSum, StockSum, StockSums
+from server.queries.stock_sums import ReleasedRow, StockSum, StockSums
 from server.queries.valuation import OfProduct, StockValue, Valuation
 from station.core.ledger.costs import MILLI, shares
 from station.core.ledger.parcels import LIVE, ParcelState

@@ -30,7 +30,6 @@ from server.projection.item_rows import operations_of
 from server.projection.tables import head, move
 from server.queries.alerts import BoardState
 from server.queries.stage_summary import UnitQuantity
-from server.queries.stock_branches import MILLION
 from server.queries.stock_source import head_at, stock_source
 from server.queries.stock_sums import StockSum
 from server.queries.valuation import Valuation
@@ -39,6 +38,7 @@ from station.core.ledger.parcels import LIVE, ParcelState
 
 OUTSIDE, NOT_STARTED, BEGUN = 0, 1, 2
 WHOLE = (BEGUN, None)
+MILLION = 1_000_000  # a quantity is summed in two parts, because the sum of the largest ones exceeds 64 bits
 Place = tuple[int, str | None]
 """(NOT_STARTED, ""), (BEGUN, id of a stage; "" between stages) or WHOLE, the line."""
 

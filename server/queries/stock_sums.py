@@ -1,26 +1,37 @@
-"""Stock sums: the stock of the shop as sums that the database computes, now or at a past time.
+"""Stock sums: the stock of the shop as the sums that the board shows, now or at a past time.
 
-The value of a piece depends on its *class* alone: the product, the routing and the bill of material of its release, the
-ordered quantity where a cost is per order, and the operations that it entered, reached and was scanned at. Quantities are
-summed by class, and each class is priced once. One statement computes all sums of one snapshot: the pieces are joined once,
-and each branch of the statement is one kind of sum.
+The pieces are read once, in few columns, and grouped (`stock_groups`). Quantities are summed by class, and each class is
+priced once.
 """
 
-from collections.abc import Iterable
+from collections import Counter
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, FromClause, and_, func, null, or_, select, union_all
+from sqlalchemy import Connection, FromClause
 
 from server.projection.item_rows import operations_of
-from server.queries.historical_stock import stock_at
-from server.queries.release_epochs import Epochs
-from server.queries.stock_branches import MILLION, MOST_TICKS, TEXTS, Kind, branches_of, pieces_of
-from server.queries.stock_source import stock_source
+from server.queries.historical_stock import released_later, stock_at
+from server.queries.release_epochs import NOT_RELEASED
+from server.queries.stage_ages import MOST_TICKS, AgeBar, PieceAge, StageSum, stage_ages
+from server.queries.stock_groups import (
+    DUE,
+    ESTIMATED,
+    ITEM,
+    OPERATION,
+    ORDER,
+    OVER,
+    QUANTITY,
+    SINCE,
+    Form,
+    Group,
+    Grouped,
+    Groups,
+    groups_at,
+    groups_of,
+    read_groups,
+)
 from server.queries.valuation import OverRow, Valuation
 from station.core.ledger.parcels import ParcelState
-
-ItemClass = tuple[str | None, str | None, int | None, int]
-"""What the pieces of an item have in common for their cost: the first four fields of `StockSum` behind the stage."""
 
 
 class StockSum(NamedTuple):
@@ -39,11 +50,6 @@ class StockSum(NamedTuple):
     scanned: tuple[int, ...]
     qty_milli: int | None
     rows: int
-
-    @property
-    def of_item(self) -> ItemClass:
-        """The part of the class that all pieces of an item have in common."""
-        return self[1:5]
 
 
 class ReleasedSum(NamedTuple):
@@ -72,40 +78,11 @@ class ReleasedRow(NamedTuple):
         return self.item
 
 
-class StageSum(NamedTuple):
-    """The items on hold and past the target, the pieces, and the arrival of the oldest one and of the median (UTC us)."""
-
-    held_items: int
-    late_items: int
-    rows: int
-    oldest_us: int
-    median_us: int
-
-
-class PieceAge(NamedTuple):
-    """A piece at a stage of few pieces."""
-
-    item: str
-    at_stage_since_us: int
-    late: bool
-    held: bool
-
-
-class AgeBar(NamedTuple):
-    """The pieces of one of BARS bars of a stage of many pieces; `late`, `held`: all of them."""
-
-    bar: int
-    rows: int
-    late: bool
-    held: bool
-
-
 class StockSums(NamedTuple):
     """The sums of one snapshot by the id of the stage, "" between stages. Items count once a stage, and once in `whole`.
 
     `unvalued`: the items without full cost, by stage; of the whole line under None. `dues`: the orders by due date, of a
     past snapshot only. `estimated`: of the present only, the items whose time of arrival is uncertain, by station.
-    `late`: of a past snapshot, the items that were released later.
     """
 
     classes: list[StockSum]
@@ -120,140 +97,132 @@ class StockSums(NamedTuple):
     with_members: list[ReleasedRow]
     dues: dict[str, int]
     estimated: dict[str, int]
-    late: frozenset[str]
 
 
 def stock_sums(
-    connection: Connection,
-    valuation: Valuation,
-    source: FromClause,
-    *,
-    past: bool,
-    at_us: int | None = None,
-    most_ticks: int = MOST_TICKS,
+    connection: Connection, valuation: Valuation, source: FromClause, *, past: bool, most_ticks: int = MOST_TICKS
 ) -> StockSums:
     """The sums of the stock in `source` (`stock_source`). Their prices and ages are those of the valuation's time.
 
-    `at_us`: the time of a past source that reads the tables (`stock_sums_at`).
+    `most_ticks`: pieces at a stage that are listed one by one; above this number their ages are counted in bars.
     """
-    stock = pieces_of(valuation, source)
-    read: dict[int, list[Any]] = {kind: [] for kind in Kind}
-    branches = branches_of(stock, valuation, past=past, at_us=at_us, most_ticks=most_ticks)
-    for kind, *values in connection.execute(union_all(*branches)):
-        read[kind].append(values)
-    return _sums(connection, valuation, stock, read)
+    return sums_of(read_groups(connection, valuation, source, past=past), valuation, past=past, most_ticks=most_ticks)
 
 
 def stock_sums_at(connection: Connection, valuation: Valuation, at_us: int, most_ticks: int = MOST_TICKS) -> StockSums:
     """The sums of the stock at a past time (UTC us).
 
-    What was scanned before its order was released has the order for the time before, too (`historical_stock`): where there
-    are such items, their rows are read and the sums are read again with these.
+    What was scanned before its order was released has the order for the time before, too: the rows of such items are those
+    of `historical_stock`.
     """
-    sums = stock_sums(connection, valuation, stock_source(at_us), past=True, at_us=at_us, most_ticks=most_ticks)
-    if not sums.late:
-        return sums
-    source = stock_source(at_us, stock_at(connection, at_us, sums.late))
-    return stock_sums(connection, valuation, source, past=True, most_ticks=most_ticks)
+    groups = groups_at(connection, valuation, at_us)
+    no_release = {row[ITEM] for key, rows in groups.items() if Group(*key).epoch == NOT_RELEASED for row in rows}
+    late = released_later(connection, no_release, at_us).keys()
+    if late:
+        groups = {key: [row for row in rows if row[ITEM] not in late] for key, rows in groups.items()}
+        for key, rows in groups_of(stock_at(connection, at_us, late), valuation).items():
+            groups.setdefault(key, []).extend(rows)
+    return sums_of(groups, valuation, past=True, most_ticks=most_ticks)
 
 
-def _sums(connection: Connection, valuation: Valuation, stock: FromClause, read: dict[int, list[Any]]) -> StockSums:
-    epochs = valuation.epochs
-    classes = [
-        StockSum(stage, product, routing, epochs.time(n[0]), n[1], n[2], n[3], operations_of(scanned),
-                 n[6] * MILLION + n[7] if n[4] else None, n[5])
-        for stage, product, routing, scanned, *n in read[Kind.CLASS]
-    ]  # fmt: skip
-    items = {(t, (p, r, epochs.time(n[0]), n[1])): n[2] for t, p, r, _, *n in read[Kind.ITEMS]}
-    whole = {(p, r, epochs.time(n[0]), n[1]): n[2] for _, p, r, _, *n in read[Kind.WHOLE]}
-    by_stage: dict[str, int] = {}
-    for (stage, _), count in items.items():
-        by_stage[stage] = by_stage.get(stage, 0) + count
-    medians = {stage: n[0] for stage, _, _, _, *n in read[Kind.MEDIAN]}
-    pieces: dict[str, list[PieceAge]] = {}
-    for stage, name, _, _, *n in read[Kind.PIECE]:
-        pieces.setdefault(stage, []).append(PieceAge(name, n[0], bool(n[1]), bool(n[2])))
-    bars: dict[str, list[AgeBar]] = {}
-    for stage, _, _, _, *n in sorted(read[Kind.BAR], key=lambda values: values[TEXTS]):
-        bars.setdefault(stage, []).append(AgeBar(n[0], n[1], bool(n[2]), bool(n[3])))
+class _Class(NamedTuple):
+    """The pieces of one class at one stage."""
+
+    part: StockSum
+    items: list[str]
+
+
+def sums_of(groups: Groups, valuation: Valuation, *, past: bool, most_ticks: int = MOST_TICKS) -> StockSums:
+    """The sums of grouped pieces. `past`: `dues` are counted, else `estimated`."""
+    keyed = [(Group(*key), rows) for key, rows in groups.items() if rows]
+    begun = [(group, rows) for group, rows in keyed if group.form >= Form.BEGUN]
+    apart = [(group, rows) for group, rows in keyed if group.form == Form.NOT_STARTED]
+    classes = _classes(begun, valuation)
+    at: dict[str, list[str]] = {}
+    for one in classes:
+        at.setdefault(one.part.stage, []).extend(one.items)
+    ages = stage_ages(begun, valuation, most_ticks)
     return StockSums(
-        classes=classes,
-        items=by_stage,
-        whole=sum(whole.values()),
-        unvalued=_unvalued(connection, valuation, stock, classes, items, whole),
-        stages={t: StageSum(n[0], n[1], n[2], n[3], medians[t]) for t, _, _, _, *n in read[Kind.STAGE]},
-        pieces=pieces,
-        bars=bars,
+        classes=[one.part for one in classes],
+        items={stage: len(set(items)) for stage, items in at.items()},
+        whole=len({item for items in at.values() for item in items}),
+        unvalued=_unvalued(classes, valuation),
+        stages=ages.stages,
+        pieces=ages.pieces,
+        bars=ages.bars,
         over=[
-            OverRow(name, product, routing, epochs.time(n[0]), n[1], n[2], n[3], n[4], n[5], operations_of(scanned), n[6])
-            for name, product, routing, scanned, *n in read[Kind.OVER]
+            OverRow(row[ITEM], group.product, group.routing, valuation.epochs.time(group.epoch), group.ordered_milli,
+                    row[OVER], row[OPERATION], group.entered, group.reached, operations_of(group.scanned), row[QUANTITY])
+            for group, rows in begun
+            for row in rows
+            if row[OVER] and row[QUANTITY]
         ],
-        released=[ReleasedSum(p, n[0], n[1], (n[2] or 0) * MILLION + (n[3] or 0), n[4])
-                  for p, _, _, _, *n in read[Kind.RELEASED]],
-        with_members=[ReleasedRow(name, p, n[0], n[1], n[2]) for name, p, _, _, *n in read[Kind.MEMBERS]],
-        dues={due: n[0] for due, _, _, _, *n in read[Kind.DUE]},
-        late=frozenset(values[0] for values in read[Kind.LATE]),
-        estimated={station: n[0] for station, _, _, _, *n in read[Kind.ESTIMATED]},
+        released=_released(apart),
+        with_members=[
+            ReleasedRow(row[ITEM], group.product, group.ordered_milli, row[QUANTITY], row[SINCE])
+            for group, rows in keyed
+            if group.form == Form.WITH_MEMBERS
+            for row in rows
+        ],
+        dues=_dues(keyed) if past else {},
+        estimated={} if past else _estimated(keyed),
     )  # fmt: skip
 
 
-def _unvalued(
-    connection: Connection,
-    valuation: Valuation,
-    stock: FromClause,
-    classes: list[StockSum],
-    items: dict[tuple[str, ItemClass], int],
-    whole: dict[ItemClass, int],
-) -> dict[str | None, int]:
-    """The items without full cost by stage, and under None of the whole line.
+def _classes(begun: Grouped, valuation: Valuation) -> list[_Class]:
+    """The pieces in process by stage, class and whether their quantity is known; on hold or not."""
+    found: dict[tuple[Any, ...], tuple[list[str], list[int]]] = {}
+    for group, rows in begun:
+        for is_known in (True, False):
+            of_kind = [row for row in rows if (row[QUANTITY] is not None) is is_known]
+            if of_kind:
+                items, quantities = found.setdefault((*group[1:], is_known), ([], []))
+                items += [row[ITEM] for row in of_kind]
+                quantities += [row[QUANTITY] for row in of_kind]
+    return [
+        _Class(
+            StockSum(stage, product, routing, valuation.epochs.time(epoch), ordered_milli, entered, reached,
+                     operations_of(scanned), sum(quantities) if is_known else None, len(items)),
+            items,
+        )
+        for (stage, product, routing, epoch, ordered_milli, entered, reached, scanned, is_known), (items, quantities)
+        in found.items()
+    ]  # fmt: skip
 
-    Where all classes of pieces of the same class of item are alike, the items are counted already. The others are counted by
-    a second statement: an item may have pieces of several classes.
-    """
-    lacking: dict[tuple[str | None, ItemClass], list[StockSum]] = {}
-    groups: dict[tuple[str | None, ItemClass], int] = {}
+
+def _unvalued(classes: list[_Class], valuation: Valuation) -> dict[str | None, int]:
+    """The distinct items without full cost by stage, and under None of the whole line."""
+    lacking: dict[str | None, set[str]] = {None: set()}
     for one in classes:
-        for key in ((one.stage, one.of_item), (None, one.of_item)):
-            groups[key] = groups.get(key, 0) + 1
-            if valuation.lacks_cost(one):
-                lacking.setdefault(key, []).append(one)
-    found: dict[str | None, int] = {None: 0}
-    mixed: dict[bool, list[StockSum]] = {True: [], False: []}  # by whether the stage is part of the key
-    for (stage, of_item), parts in lacking.items():
-        if len(parts) == groups[stage, of_item]:
-            count = whole[of_item] if stage is None else items[stage, of_item]
-            found[stage] = found.get(stage, 0) + count
-        else:
-            mixed[stage is not None] += parts
-    for by_stage, parts in mixed.items():
-        for stage, count in _count(connection, stock, valuation.epochs, parts, by_stage=by_stage):
-            found[stage] = found.get(stage, 0) + count
+        if valuation.lacks_cost(one.part):
+            lacking.setdefault(one.part.stage, set()).update(one.items)
+            lacking[None].update(one.items)
+    return {stage: len(items) for stage, items in lacking.items()}
+
+
+def _released(apart: Grouped) -> list[ReleasedSum]:
+    of_product: dict[str | None, list[tuple[Any, ...]]] = {}
+    for group, rows in apart:
+        of_product.setdefault(group.product, []).extend(rows)
+    found = []
+    for product, rows in of_product.items():
+        known = [row[QUANTITY] for row in rows if row[QUANTITY] is not None]
+        uncounted = {row[ITEM] for row in rows if row[QUANTITY] is None}
+        found.append(ReleasedSum(product, len({row[ITEM] for row in rows}), len(known), sum(known), len(uncounted)))
     return found
 
 
-def _count(
-    connection: Connection, stock: FromClause, epochs: Epochs, parts: list[StockSum], *, by_stage: bool
-) -> Iterable[Any]:
-    """The distinct items with pieces of some classes, by stage or of the whole line."""
-    if not parts:
-        return ()
-    c = stock.c
-    any_of = or_(*(_is_of(c, part, epochs) for part in parts))
-    count = func.count(c.item.distinct())
-    query = select(c.stage, count).group_by(c.stage) if by_stage else select(null(), count)
-    return connection.execute(query.where(and_(c.begun == 1, any_of))).all()
+def _dues(keyed: Grouped) -> dict[str, int]:
+    """The number of orders by due date, of an order the earliest one of its items."""
+    of_order: dict[str, str] = {}
+    for _, rows in keyed:
+        for row in rows:
+            due = row[DUE]
+            if due is not None and due < of_order.setdefault(order := row[ORDER] or row[ITEM], due):
+                of_order[order] = due
+    return dict(Counter(of_order.values()))
 
 
-def _is_of(c: Any, part: StockSum, epochs: Epochs) -> ColumnElement[bool]:
-    scanned = ",".join(map(str, part.scanned)) or None
-    return and_(
-        c.stage == part.stage,
-        c.epoch == epochs.number(part.released_us),
-        c.ordered_milli == part.ordered_milli,
-        c.product.is_not_distinct_from(part.product),
-        c.routing.is_not_distinct_from(part.routing),
-        c.scanned.is_not_distinct_from(scanned),
-        c.entered.is_not_distinct_from(part.entered),
-        c.reached.is_not_distinct_from(part.reached),
-        c.qty_milli.is_(None) if part.qty_milli is None else c.qty_milli.is_not(None),
-    )
+def _estimated(keyed: Grouped) -> dict[str, int]:
+    pairs = {(row[ESTIMATED], row[ITEM]) for _, rows in keyed for row in rows if row[ESTIMATED]}
+    return dict(Counter(station for station, _ in pairs))

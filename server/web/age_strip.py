@@ -11,9 +11,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 from zlib import crc32
 
+from server.queries.stage_ages import BARS, AgeBar
 from server.queries.stage_summary import AgeTick
-from server.queries.stock_branches import BARS
-from server.queries.stock_sums import AgeBar
 
 WIDTH = 240.0
 HEIGHT = 48.0

@@ -16,6 +16,7 @@ from traffic import SCANS_AN_ORDER, batches, hub, introduce, orders_through, tak
 from server.app import create_app
 from server.config import HubConfig
 from server.db.store import Store
+from server.ops.gc_tuning import tune
 from server.projection.tables import head, item, move, open_at, parcel
 
 OPEN_ORDERS = 40
@@ -26,8 +27,8 @@ REQUESTS = 60
 AT_ONCE_ORDERS = 2_000
 
 
-def board_ms(folder: Path, events: int) -> list[float]:
-    """Milliseconds of each request for the board, over a ledger of so many events, through the whole application."""
+def board_ms(folder: Path, events: int) -> tuple[float, float]:
+    """Milliseconds of a request for the board, now and as of an hour ago, over a ledger of so many events."""
     store, told = hub(folder / f"board-{events}.db")
     done = events // (SCANS_AN_ORDER + 1)
     for first in range(0, done, AT_ONCE_ORDERS):
@@ -41,9 +42,14 @@ def board_ms(folder: Path, events: int) -> list[float]:
         told.release(f"OPEN-{n}", due="2026-12-01")
         told.scan(f"OPEN-{n}", ("saw", "deburr", "test")[n % 3], told.ago(hours=n))
     told.settle()
-    took = requests_ms(store, "/", REQUESTS)
+    now, past = (median(requests_ms(store, address, REQUESTS)[5:]) for address in ("/", an_hour_ago()))
     store.close()
-    return took[5:]
+    return now, past
+
+
+def an_hour_ago() -> str:
+    """The address of the board as of an hour ago."""
+    return f"/?as_of={datetime.fromtimestamp(time.time() - 3600, UTC):%Y-%m-%dT%H:%M}"
 
 
 def requests_ms(store: Store, address: str, times: int) -> list[float]:
@@ -99,8 +105,7 @@ def open_figures(folder: Path) -> Iterator[Figure]:
         with store.read() as connection:
             count = select(func.count()).select_from(item).where(item.c.status == "open")
             assert connection.execute(count).scalar_one() == items
-        then = f"{datetime.fromtimestamp(time.time() - 3600, UTC):%Y-%m-%dT%H:%M}"
-        now, past = (median(requests_ms(store, address, 4)[1:]) for address in ("/", f"/?as_of={then}"))
+        now, past = (median(requests_ms(store, address, 6)[1:]) for address in ("/", an_hour_ago()))
         yield bound(f"board at {items:,} open items, CPU, once for all viewers", now, "ms", at_most=250)
         yield bound(f"board as of an hour ago at {items:,} open items, CPU", past, "ms", at_most=0.006 * items)
         page = create_app(HubConfig(db=str(store.path)), store).test_client().get("/")
@@ -110,11 +115,12 @@ def open_figures(folder: Path) -> Iterator[Figure]:
 
 def figures(folder: Path, long: bool) -> Iterator[Figure]:
     """The open items; with `long` the ratio of a long past to a short one, which is measured first and last as the floor."""
+    tune()  # as the hub does before it serves
     yield from open_figures(folder)
     if not long:
         return
-    small = median(board_ms(folder, SMALL))
-    large = median(board_ms(folder, LARGE))
-    floor = (small + median(board_ms(folder, SMALL))) / 2
-    yield ratio(f"board request behind {LARGE:,} events", large, floor, "ms", at_most=1.3)
-    yield bound("board, first byte", large, "ms", at_most=100)
+    small, large, again = (board_ms(folder, events) for events in (SMALL, LARGE, SMALL))
+    for name, before, behind, after in zip(("now", "as of an hour ago"), small, large, again, strict=True):
+        floor = (before + after) / 2
+        yield ratio(f"board {name} behind {LARGE:,} events", behind, floor, "ms", at_most=1.3)
+    yield bound("board, first byte", large[0], "ms", at_most=100)
