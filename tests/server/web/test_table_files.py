@@ -21,7 +21,8 @@ TEMPLATES = Path(__file__).parents[3] / "server" / "web" / "templates"
 # Tables of a form that asks or has been answered: what it lists was chosen on a page whose table has a file.
 OF_A_FORM = {"orders_ask.html", "orders_done.html", "travellers_ask.html", "labels_print.html"}
 FILES = (
-    "/orders.{}", "/stage.{}?stage=saw", "/stage.{}?stage=saw&list=calls", "/without-cost.{}", "/without-cost.{}?list=missing",
+    "/orders.{}", "/stage.{}?stage=saw", "/stage.{}?stage=saw&list=calls", "/without-cost.{}",
+    "/without-cost.{}?list=missing",
     "/unknown-codes.{}",
     "/value.{}?by=component", "/value.{}?by=item", "/change.{}", "/stations.{}", "/stations.{}?list=devices", "/carriers.{}",
     "/people.{}", "/rules.{}", "/labels.{}?kind=product", "/labels.{}?kind=card", "/changes.{}", "/item.{}?code=WO-1",
