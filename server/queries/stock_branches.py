@@ -77,7 +77,7 @@ def branches_of(
 
 def pieces_of(valuation: Valuation, pieces: FromClause) -> FromClause:
     """The pieces of a stock source with the columns of their class, and whether each is past the target of its stage."""
-    cuts = {stage: valuation.at_us - (target_s + 1) * SECOND_US for stage, target_s in _targets(valuation).items()}
+    cuts = {stage: valuation.at_us - (target_s + 1) * SECOND_US for stage, target_s in targets_of(valuation).items()}
     late = _if(pieces.c.at_stage_since_us <= _by_stage(pieces.c.stage, cuts)) if cuts else literal_column("0")
     ordered = pieces.c.ordered_milli if valuation.costs_per_order else literal_column("0")
     names = ("item", "order_", "product", "routing", "released_us", "over_milli", "due", "stage", "state", "operation",
@@ -98,7 +98,7 @@ def pieces_of(valuation: Valuation, pieces: FromClause) -> FromClause:
     )
 
 
-def _targets(valuation: Valuation) -> dict[str, int]:
+def targets_of(valuation: Valuation) -> dict[str, int]:
     """The target of each stage that has one, in seconds."""
     master_data, found = valuation.master_data, {}
     for name in master_data.names("stage.define"):
@@ -194,7 +194,7 @@ def _bar(stock: FromClause, stages: FromClause, valuation: Valuation, most_ticks
     """The box of a stage spans twice its target; without one, the greatest age at all stages without target."""
     c, at_us = stock.c, literal(valuation.at_us, BigInteger)
     second, bars, last = (literal_column(str(number), BigInteger) for number in (SECOND_US, BARS, BARS - 1))
-    targets = _targets(valuation)
+    targets = targets_of(valuation)
     many = select(stages.c.stage).where(stages.c.rows > literal(most_ticks, BigInteger))
     oldest = select(func.min(stages.c.oldest_us)).where(stages.c.stage.not_in(sorted(targets)))
     oldest_s = (at_us - oldest.scalar_subquery()) // second
