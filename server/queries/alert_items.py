@@ -14,6 +14,7 @@ from server.locale_format import due_day
 from server.projection.item_rows import operations_of
 from server.projection.tables import item, parcel
 from server.queries.alerts import HELD_LONG_S, BoardState
+from server.queries.live_stock import LiveStock
 from server.queries.order_family import without_members
 from server.queries.stock_source import has_members
 from server.queries.stock_sums import ReleasedRow
@@ -51,10 +52,14 @@ class _Piece(NamedTuple):
     has_members: bool
 
 
-def alert_items(connection: Connection, shop: BoardState, most: int) -> AlertItems:
-    """The items with stock that is late, has waited past a target, or was on hold for long; `most` of them by rank."""
+def alert_items(connection: Connection, shop: BoardState, most: int, live: LiveStock | None = None) -> AlertItems:
+    """The items with stock that is late, has waited past a target, or was on hold for long; `most` of them by rank.
+
+    `live`: the stock in memory with which the snapshot was made; without it one statement reads the pieces.
+    """
     targets = {tile.stage.stage: tile.stage.target_s for tile in shop.line.tiles if tile.stage.target_s}
-    pieces = _with_stock(connection, shop, list(_pieces(connection, shop, targets)))
+    found = _pieces(connection, shop, targets) if live is None else _live_pieces(live, shop, targets)
+    pieces = _with_stock(connection, shop, list(found))
     best: dict[str, Rank] = {}
     for name, rank in _ranks(pieces, shop, targets):
         if name not in best or rank < best[name]:
@@ -86,6 +91,31 @@ def _pieces(connection: Connection, shop: BoardState, targets: dict[str, int]) -
     )  # fmt: skip
     for row in connection.execute(query):
         yield _Piece._make((*row[:12], operations_of(row[12]), row[13], bool(row[14])))
+
+
+def _live_pieces(live: LiveStock, shop: BoardState, targets: dict[str, int]) -> Iterator[_Piece]:
+    """All pieces of the items of which one is late, is past the target of its stage, or is held."""
+    today = shop.locale.today(shop.now_us)
+    names: set[str] = set()
+    for due, items in live.dues.items():
+        day = due_day(due)
+        if day is not None and day < today:
+            names |= items
+    for stage, at_stage in live.stages.items():
+        names |= at_stage.held()
+        if stage in targets:
+            names |= at_stage.arrived_until(shop.now_us - (targets[stage] + 1) * SECOND_US)
+    for name in names:
+        of_item = live.items[name]
+        ordered_milli = of_item.members[0].ordered_milli if of_item.members else None
+        for piece in of_item.pieces:
+            c = live.classes[piece.of_class]
+            state = ParcelState.RELEASED if not c.begun else ParcelState.HELD if piece.held else ParcelState.HERE
+            yield _Piece(
+                name, c.stage or None, state, of_item.due, piece.since_us, piece.at_stage_since_us, c.product, c.routing,
+                live.epochs.time(c.epoch), c.ordered_milli if ordered_milli is None else ordered_milli, c.entered,
+                c.reached, operations_of(c.scanned), piece.qty_milli, c.members,
+            )  # fmt: skip
 
 
 def _with_stock(connection: Connection, shop: BoardState, pieces: list[_Piece]) -> list[_Piece]:

@@ -38,9 +38,12 @@ from server.queries.findings import (
     shown_findings,
 )
 from server.queries.hub_alerts import UNDEFINED_STAGE, of_undefined_stages
+from server.queries.live_shop import LiveShop
+from server.queries.live_sums import live_sums
 from server.queries.order_family import without_members
 from server.queries.rule_settings import rules_on
 from server.queries.stage_load import stage_loads
+from server.queries.stage_summary import Moves
 from server.queries.station_alerts import of_hub_clock, of_not_permitted, of_refolds, of_set_aside, of_stations
 from server.queries.stock_groups import groups_of
 from server.queries.stock_source import stock_source
@@ -53,11 +56,16 @@ MOST_ALERTS = 60  # that are listed; the others are on the pages of their stages
 AT_ONCE = 500  # items in one statement
 
 
-def board_state_now(connection: Connection, locale: LocaleFormat, now_us: int) -> BoardState:
-    """The snapshot of the present."""
+def board_state_now(
+    connection: Connection, locale: LocaleFormat, now_us: int, live: LiveShop | None = None
+) -> BoardState:
+    """The snapshot of the present. `live`: what the process keeps in memory of the shop; without it all pieces are read."""
     valuation = Valuation(master_data(connection), now_us)
-    sums = stock_sums(connection, valuation, stock_source(None), past=False)
-    return _board_state(connection, sums, valuation, locale, None)
+    if live is None:
+        sums = stock_sums(connection, valuation, stock_source(None), past=False)
+        return _board_state(connection, sums, valuation, locale, None)
+    live.refresh(connection, valuation, locale.day_bounds(now_us)[0])
+    return _board_state(connection, live_sums(live.stock, valuation), valuation, locale, None, live.moves.moved_on())
 
 
 def board_state_at(connection: Connection, locale: LocaleFormat, at_us: int) -> BoardState:
@@ -75,11 +83,16 @@ def board_state_of(
 
 
 def _board_state(
-    connection: Connection, sums: StockSums, valuation: Valuation, locale: LocaleFormat, at_us: int | None
+    connection: Connection,
+    sums: StockSums,
+    valuation: Valuation,
+    locale: LocaleFormat,
+    at_us: int | None,
+    moves: Moves | None = None,
 ) -> BoardState:
     rest = without_members(connection, sums.with_members, valuation, at_us)
     not_started = stage_summary.not_started(sums, rest, valuation)
-    moves = stage_summary.moved_on(connection, valuation.at_us)
+    moves = stage_summary.moved_on(connection, valuation.at_us) if moves is None else moves
     line = stage_summary.summarize_line(sums, not_started, valuation, moves)
     return BoardState(line, valuation, locale, valuation.at_us, sums.dues, sums.estimated)
 
@@ -93,17 +106,22 @@ class AlertList(NamedTuple):
 
 
 def current_alerts(
-    connection: Connection, shop: BoardState, of_hub: Iterable[Alert] = (), most: int = MOST_ALERTS
+    connection: Connection,
+    shop: BoardState,
+    of_hub: Iterable[Alert] = (),
+    most: int = MOST_ALERTS,
+    live: LiveShop | None = None,
 ) -> AlertList:
     """The alerts: calls, stock, stations, stages, the hub's clock, the projection, and findings; most costly first.
 
     `of_hub`: those of the running hub, which are not in the database. Of the alerts about items, those that can be among the
-    first `most` are made; the others are counted.
+    first `most` are made; the others are counted. `live`: with which the snapshot was made.
     """
-    of_stock = alert_items(connection, shop, most)
+    stock_now = None if live is None else live.stock
+    of_stock = alert_items(connection, shop, most, stock_now)
     stations = devices.overview(connection)
     full = [tile.stage.stage for tile in shop.line.tiles if tile.fill]
-    alerts = [*of_hub, *at_limit(shop, stage_loads(connection, shop, full))]
+    alerts = [*of_hub, *at_limit(shop, stage_loads(connection, shop, full, stock_now))]
     alerts += of_stations(stations, shop.now_us, Counter(shop.estimated))
     alerts += of_undefined_stages(connection, shop, stations)
     alerts += call_alerts.of_calls(open_calls(connection, shop.now_us), shop)

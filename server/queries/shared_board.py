@@ -19,6 +19,7 @@ from server.projection.worker import projected_pos
 from server.queries.alerts import BoardState
 from server.queries.board_state import AlertList
 from server.queries.lag import Lag
+from server.queries.live_shop import LiveShop
 from server.queries.stage_summary import StockSummary
 
 EVERY_S = 0.25
@@ -58,6 +59,7 @@ class SharedBoard:
     now_s: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
     computed: int = 0
+    live: LiveShop = field(default_factory=LiveShop)  # for a computation only, which has the lock
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _last: tuple[float, Stamp, BoardAnswer] | None = None
 

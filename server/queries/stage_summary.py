@@ -7,7 +7,7 @@ headline, which also gives the number of such items.
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, and_, case, func, literal_column, or_, select
+from sqlalchemy import ColumnElement, Connection, and_, case, func, literal_column, or_, select
 
 from server.projection.tables import move
 from server.queries.age_stats import AgeStats, age_s
@@ -254,21 +254,29 @@ def _uncounted(rows: Iterable[Any]) -> int:
     return len({row.item for row in rows if row.qty_milli is None})
 
 
+def departed_stage() -> ColumnElement[Any]:
+    """The stage that the pieces of a move left; "" for what was not started."""
+    return case((move.c.from_state == ParcelState.RELEASED, literal_column("''")), else_=move.c.from_stage)
+
+
+def departed() -> ColumnElement[bool]:
+    """Whether pieces left a stage by a move, or were started by it."""
+    c = move.c
+    elsewhere = or_(c.from_stage.is_(None), c.to_stage.is_(None), c.from_stage != c.to_stage)
+    return and_(c.from_state.in_(LIVE), ~c.restated, elsewhere)
+
+
+def finished() -> ColumnElement[bool]:
+    """Whether pieces were finished by a move."""
+    return and_(move.c.to_state == ParcelState.FINISHED, ~move.c.restated)
+
+
 def moved_on(connection: Connection, now_us: int) -> Moves:
     """The moves of the last shift. Reads that shift's rows only."""
     c = move.c
-    stage = case((c.from_state == ParcelState.RELEASED, literal_column("''")), else_=c.from_stage)
     of_shift = (
-        select(stage.label("stage"), c.to_stage, c.item)
-        .where(
-            and_(
-                c.at_us > now_us - RATE_SPAN_S * 1_000_000,
-                c.at_us <= now_us,
-                c.from_state.in_(LIVE),
-                ~c.restated,
-                or_(c.from_stage.is_(None), c.to_stage.is_(None), c.from_stage != c.to_stage),
-            )
-        )
+        select(departed_stage().label("stage"), c.to_stage, c.item)
+        .where(and_(c.at_us > now_us - RATE_SPAN_S * 1_000_000, c.at_us <= now_us, departed()))
         .subquery("of_shift")
     )
     of = of_shift.c
@@ -281,16 +289,19 @@ def moved_on(connection: Connection, now_us: int) -> Moves:
 def finished_since(connection: Connection, since_us: int, now_us: int, valuation: Valuation) -> StockSummary:
     """The stock that was finished in a period. Reads that period's rows only."""
     c = move.c
-    rows = connection.execute(
-        select(c.item, c.product, c.qty_milli).where(
-            and_(c.at_us >= since_us, c.at_us <= now_us, c.to_state == ParcelState.FINISHED, ~c.restated)
-        )
-    ).all()
-    parts: dict[str, list[tuple[int, int]]] = {}
-    for row in rows:
-        product = valuation.master_data.product(row.product, now_us)
-        unit, decimals = (product.unit, product.decimals) if product else ("pcs", 0)
-        if row.qty_milli is not None:
-            parts.setdefault(unit, []).append((row.qty_milli, decimals))
-    sums = tuple(_unit_sum(unit, of_unit) for unit, of_unit in sorted(parts.items()))
-    return StockSummary(len({row.item for row in rows}), sums, _uncounted(rows))
+    of_period = and_(c.at_us >= since_us, c.at_us <= now_us, finished())
+    rows = connection.execute(select(c.item, c.product, c.qty_milli).where(of_period)).all()
+    parts = ((row.product, row.qty_milli) for row in rows if row.qty_milli is not None)
+    return StockSummary(len({row.item for row in rows}), finished_amounts(parts, now_us, valuation), _uncounted(rows))
+
+
+def finished_amounts(
+    parts: Iterable[tuple[str | None, int]], now_us: int, valuation: Valuation
+) -> tuple[UnitQuantity, ...]:
+    """Quantities of products by unit, the units in the order of their names."""
+    of_unit: dict[str, list[tuple[int, int]]] = {}
+    for product, qty_milli in parts:
+        definition = valuation.master_data.product(product, now_us)
+        unit, decimals = (definition.unit, definition.decimals) if definition else ("pcs", 0)
+        of_unit.setdefault(unit, []).append((qty_milli, decimals))
+    return tuple(_unit_sum(unit, quantities) for unit, quantities in sorted(of_unit.items()))

@@ -30,7 +30,6 @@ from server.projection.tables import event_item, head, move
 from server.queries.current_stock import StockRow
 from server.queries.period_costs import PeriodCosts
 from server.queries.restated_items import items_restated, restated_entries, restated_select
-from server.queries.stock_branches import MILLION
 from server.queries.stock_source import head_at
 from server.queries.valuation import Valuation
 from server.queries.value_entries import (
@@ -48,6 +47,7 @@ from server.queries.value_entries import (
 )
 from station.core.ledger.parcels import ENDED
 
+MILLION = 1_000_000  # a quantity is summed in two parts, because the sum of the largest ones exceeds 64 bits
 _FORM = ("state", "stage", "entered", "reached", "scanned")
 
 

@@ -86,10 +86,11 @@ def board_now() -> BoardAnswer:
 
 
 def _compute(connection: Connection) -> BoardAnswer:
-    now_us = current_hub().clock.utc_us()
-    shop = board_state_now(connection, shop_locale(connection), now_us)
-    listed = current_alerts(connection, shop, alerts_of_hub(connection, now_us))
-    return BoardAnswer(shop, listed, finished_on(connection, shop), *dues(connection, shop), lag_of(connection, now_us))
+    now_us, live = current_hub().clock.utc_us(), current_hub().board.live
+    shop = board_state_now(connection, shop_locale(connection), now_us, live)
+    listed = current_alerts(connection, shop, alerts_of_hub(connection, now_us), live=live)
+    finished = live.moves.finished_today(shop.valuation) or finished_on(connection, shop)
+    return BoardAnswer(shop, listed, finished, *dues(connection, shop), lag_of(connection, now_us))
 
 
 def _board_at(connection: Connection, locale: LocaleFormat, at_us: int | None, known: int | None) -> BoardAnswer:

@@ -22,6 +22,7 @@ from server.projection.tables import head, item, move, open_at, parcel
 OPEN_ORDERS = 40
 SCANNED = 2_000
 OPEN = (10_000, 50_000)
+CHANGES = 5  # items between two boards: those of 20 scans a second in 250 ms
 SMALL, LARGE = 10_000, 1_000_000
 REQUESTS = 60
 AT_ONCE_ORDERS = 2_000
@@ -52,13 +53,20 @@ def an_hour_ago() -> str:
     return f"/?as_of={datetime.fromtimestamp(time.time() - 3600, UTC):%Y-%m-%dT%H:%M}"
 
 
-def requests_ms(store: Store, address: str, times: int) -> list[float]:
-    """Milliseconds of processor time of each request through the whole application; no request shares a board."""
+def requests_ms(store: Store, address: str, times: int, *, changes: int = 0) -> list[float]:
+    """Milliseconds of processor time of each request through the whole application; no request shares a board.
+
+    `changes`: the items whose rows are written before each request.
+    """
     app = create_app(HubConfig(db=str(store.path)), store)
     board = app.extensions["wipline"].board
     board.every_s = board.keep_s = 0.0
     client, took = app.test_client(), []
-    for _ in range(times):
+    for number in range(times):
+        with store.write() as connection:
+            newest = connection.execute(select(func.max(item.c.changed))).scalar_one()
+            some = select(item.c.item).where(item.c.status == "open").offset(number * changes).limit(changes)
+            connection.execute(item.update().where(item.c.item.in_(some)).values(changed=newest + 1))
         began = time.process_time()
         answer = client.get(address)
         took.append((time.process_time() - began) * 1000)
@@ -105,8 +113,10 @@ def open_figures(folder: Path) -> Iterator[Figure]:
         with store.read() as connection:
             count = select(func.count()).select_from(item).where(item.c.status == "open")
             assert connection.execute(count).scalar_one() == items
-        now, past = (median(requests_ms(store, address, 6)[1:]) for address in ("/", an_hour_ago()))
-        yield bound(f"board at {items:,} open items, CPU, once for all viewers", now, "ms", at_most=250)
+        first, *boards = requests_ms(store, "/", 12, changes=CHANGES)
+        now, past = median(boards), median(requests_ms(store, an_hour_ago(), 6)[1:])
+        yield bound(f"first board at {items:,} open items, CPU", first, "ms", at_most=500 + 0.05 * items)
+        yield bound(f"board at {items:,} open items, CPU, once for all viewers", now, "ms", at_most=100)
         yield bound(f"board as of an hour ago at {items:,} open items, CPU", past, "ms", at_most=0.006 * items)
         page = create_app(HubConfig(db=str(store.path)), store).test_client().get("/")
         yield bound(f"board at {items:,} open items, bytes", len(page.data) / 1000, "kB", at_most=300)
