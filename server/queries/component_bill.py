@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from server.queries.value_slices import Leaf
-from station.core.ledger.costs import CostLine, cost_of, half_even, unit_costs
+from station.core.ledger.costs import CostLine, UnitCosts, entered_price, half_even, own_cost, own_costs
 from station.core.master_data import MasterData
 
 
@@ -16,7 +16,8 @@ class ComponentBill(NamedTuple):
     """The bill of one unit of a component; micros are of one unit.
 
     `qty_milli`: what of it is in pieces in process, with the value `value_micros` there. `typed_micros` None: no price is
-    entered. `complete`: every line has a cost.
+    entered, and stock is valued with the cost by the bill. `complete`: every line has a cost. Optional operations are listed
+    and not part of the cost.
     """
 
     component: str
@@ -28,12 +29,12 @@ class ComponentBill(NamedTuple):
     @property
     def complete(self) -> bool:
         """Whether each line of the bill has a cost."""
-        return all(line.micros is not None for line in self.lines)
+        return own_cost(UnitCosts(self.lines)) is not None
 
     @property
     def micros(self) -> int:
         """The known cost of one unit by the bill."""
-        return sum(line.micros or 0 for line in self.lines)
+        return sum(line.micros or 0 for line in self.lines if not line.optional)
 
     @property
     def difference_micros(self) -> int | None:
@@ -47,7 +48,7 @@ class ComponentBill(NamedTuple):
 
 def component_bill(component: str, found: Iterable[Leaf], master_data: MasterData, at_us: int) -> ComponentBill | None:
     """The bill of a component as of a time, with what of it is in these leaves; None where it is not made here."""
-    lines = _lines(component, master_data, at_us)
+    lines = own_costs(component, master_data, at_us).lines
     if not lines:
         return None
     of_component = [leaf for leaf in found if leaf.component == component]
@@ -56,26 +57,16 @@ def component_bill(component: str, found: Iterable[Leaf], master_data: MasterDat
         lines=lines,
         qty_milli=sum(leaf.qty_milli or 0 for leaf in of_component),
         value_micros=half_even(sum(leaf.amount for leaf in of_component), 1000),
-        typed_micros=_typed(component, master_data, at_us),
+        typed_micros=_entered_micros(component, master_data, at_us),
     )
 
 
 def made_here(components: Iterable[str], master_data: MasterData, at_us: int) -> frozenset[str]:
     """Of these components, those with a bill of their own."""
-    return frozenset(component for component in components if _lines(component, master_data, at_us))
+    return frozenset(component for component in components if own_costs(component, master_data, at_us).lines)
 
 
-def _lines(component: str, master_data: MasterData, at_us: int) -> tuple[CostLine, ...]:
-    product = master_data.product(component, at_us)
-    if product is None:
-        return ()
-    routing = master_data.routing(product.routing, at_us)
-    steps = routing.operations if routing else ()
-    operations = tuple(step.op for step in steps)
-    return unit_costs(component, operations, master_data, at_us, routed=steps).lines
-
-
-def _typed(component: str, master_data: MasterData, at_us: int) -> int | None:
-    price = cost_of(master_data, None, None, component, at_us)
+def _entered_micros(component: str, master_data: MasterData, at_us: int) -> int | None:
+    price = entered_price(master_data, None, component, at_us)
     micros = price.data.get("micros") if price is not None and price.data.get("basis", "unit") == "unit" else None
     return micros if isinstance(micros, int) else None

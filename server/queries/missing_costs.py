@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from server.queries.current_stock import StockRow, merged
 from server.queries.valuation import Valuation
-from station.core.ledger.costs import CostLine, cost_of
+from station.core.ledger.costs import CostLine, cost_of, own_costs
 
 NO_QUANTITY = "its quantity"
 NO_PRODUCT = "its product"
@@ -78,6 +78,8 @@ def _line(line: CostLine, row: StockRow, valuation: Valuation) -> Lack:
     is_priced = cost is not None and cost.data.get("basis") == "minute" and cost.data.get("micros") is not None
     if operation is not None and operation.run_ms is None and is_priced:
         return Lack(f"the run time of operation {line.op}", row.product, line.op, line.component)
+    if line.material and own_costs(line.component, valuation.master_data, valuation.at_us).lines:
+        return Lack(f"the price of {line.component}, or a cost of its own bill", None, None, line.component)
     if line.material:
         return Lack(f"the price of {line.component}", None, None, line.component)
     return Lack(f"{line.component} of operation {line.op}", row.product, line.op, line.component)

@@ -92,14 +92,75 @@ def unit_costs(
 
     An order keeps the bill of material of its release: `bill_us` is that time, by default the same time. `routed`: the
     operations of the routing, whose run and set-up times a cost per minute needs, and some of which may be left out.
+
+    A material without an entered price that is made here costs what its own bill costs at that time (`own_cost`).
     """
+    return _unit_costs(product, operations, master_data, at_us, order_milli, bill_us, routed, {product: None})
+
+
+def own_costs(component: str, master_data: MasterData, at_us: int) -> UnitCosts:
+    """The cost lines of one unit of a component by the bill and the routing of its own product; empty: not made here."""
+    return _own_costs(component, master_data, at_us, {component: None})
+
+
+def own_cost(costs: UnitCosts) -> int | None:
+    """The micros of one unit by its own bill, without optional operations; None where a line is unknown or there is none.
+
+    >>> own_cost(UnitCosts((CostLine(10, "bar", 300, True), CostLine(10, "labour", 50, False, optional=True))))
+    300
+    """
+    micros = [line.micros for line in costs.lines if not line.optional]
+    known = [part for part in micros if part is not None]
+    return sum(known) if micros and len(known) == len(micros) else None
+
+
+def entered_price(master_data: MasterData, product: str | None, component: str, at_us: int) -> Definition | None:
+    """The entered price of a material; None without one, and where it was withdrawn."""
+    price = cost_of(master_data, product, None, component, at_us)
+    return None if price is None or price.data.get("micros") is None else price
+
+
+_OwnCosts = dict[str, int | None]
+"""The cost of one unit of each component that is made here; None while it is computed: a bill that contains itself."""
+
+
+def _own_costs(component: str, master_data: MasterData, at_us: int, found: _OwnCosts) -> UnitCosts:
+    product = master_data.product(component, at_us)
+    if product is None:
+        return UnitCosts(())
+    routing = master_data.routing(product.routing, at_us) if product.routing else None
+    routed = routing.operations if routing else ()
+    operations = tuple(operation.op for operation in routed)
+    return _unit_costs(component, operations, master_data, at_us, None, None, routed, found)
+
+
+def _own_cost(component: str, master_data: MasterData, at_us: int, found: _OwnCosts) -> int | None:
+    if component not in found:
+        found[component] = None
+        found[component] = own_cost(_own_costs(component, master_data, at_us, found))
+    return found[component]
+
+
+def _unit_costs(
+    product: str,
+    operations: tuple[int, ...],
+    master_data: MasterData,
+    at_us: int,
+    order_milli: int | None,
+    bill_us: int | None,
+    routed: Iterable[Operation],
+    found: _OwnCosts,
+) -> UnitCosts:
     times = {operation.op: operation for operation in routed}
     optional = {operation.op for operation in times.values() if operation.optional}
     known = master_data.product(product, at_us if bill_us is None else bill_us)
     lines = []
     first = operations[0] if operations else 0
     for material in known.bom if known else ():
-        price = _price(master_data, product, None, material.component, at_us, order_milli)
+        if entered_price(master_data, product, material.component, at_us) is None:
+            price = _own_cost(material.component, master_data, at_us, found)
+        else:
+            price = _price(master_data, product, None, material.component, at_us, order_milli)
         micros = None if price is None else half_even(price * material.qty_milli, MILLI)
         op = material.operation or first
         lines.append(CostLine(op, material.component, micros, material=True, optional=op in optional))

@@ -148,3 +148,21 @@ def test_a_component_that_is_made_here_opens_to_its_own_bill(hub_app, shop_write
     assert 'href="/value/bill' not in page(hub_app, by="stage")
     for component in ("bar", "nothing", "labour"):
         assert hub_app.anonymous().get(f"/value/bill?component={component}").status_code == 404
+
+
+def test_a_component_without_a_price_is_valued_by_its_bill_and_a_lacking_bill_is_named(hub_app, shop_writer):
+    say = shop_writer.say
+    shop_writer.small_shop()
+    bom = [{"component": "bracket", "qty_milli": 2_000, "operation": 10}]
+    say("product.define", 0, product="frame", name="Frame", routing="line", bom=bom)
+    shop_writer.release("WO-9", "frame", qty=10)
+    shop_writer.scan("WO-9", "saw", shop_writer.ago(hours=1))
+    shop_writer.settle()
+    text = re.sub(r"<[^>]+>|[\u2068\u2069]", "", hub_app.anonymous().get("/value/bill?component=bracket").text)
+    assert "worth €\xa060.00" in text or "worth €\xa060" in text
+    assert "No price is entered: it is valued with the cost by its bill, €\xa03.00 for one." in text
+    say("cost.set", shop_writer.ago(minutes=1), component="bar", withdrawn=True)
+    shop_writer.settle()
+    text = re.sub(r"<[^>]+>", "", hub_app.anonymous().get("/value/bill?component=bracket").text)
+    assert "No price is entered and its bill lacks a cost" in text
+    assert "the price of bracket, or a cost of its own bill" in hub_app.anonymous().get("/without-cost").text

@@ -157,3 +157,70 @@ def test_a_withdrawn_price_is_none_from_its_day_on() -> None:
     assert (before.lines[0].micros, after.lines[0].micros) == (3_000_002, None)
     assert parcel_value(before, 1_000, 10, None) == Value({"bar": 3_000_002_000})
     assert parcel_value(after, 1_000, 10, None) == Value({}, unvalued_milli=1_000)
+
+
+def made(*more: Definition) -> MasterData:
+    """A cart of two frames, each of a bracket and a bolt; frames and brackets are made here and have no price."""
+    steps = [{"op": 10, "stage": "weld"}, {"op": 20, "stage": "polish", "optional": True}]
+    frame = [{"component": "bracket", "qty_milli": 1_000}, {"component": "bolt", "qty_milli": 4_000}]
+    return priced(
+        definition("routing.define", routing="line", operations=[{"op": op, "stage": "saw"} for op in OPERATIONS]),
+        definition("routing.define", routing="weld", operations=steps),
+        definition("product.define", product="frame", routing="weld", bom=frame),
+        definition("product.define", product="cart", bom=[{"component": "frame", "qty_milli": 2_000}]),
+        definition("cost.set", component="bolt", basis="unit", micros=10_000),
+        definition("cost.set", product="frame", op=10, component="labour", basis="unit", micros=700_000),
+        definition("cost.set", product="frame", op=20, component="labour", basis="unit", micros=9_000_000),
+        definition("cost.set", product="bracket", op=40, component="outside", basis="unit", micros=2_000_000),
+        *more,
+    )
+
+
+BRACKET = 3_000_002 + 80_000 + 1_500_000 + 2_000_000
+FRAME = BRACKET + 4 * 10_000 + 700_000
+
+
+def material(master_data: MasterData, product: str, at_us: int = 0) -> int | None:
+    """The micros of the first material in one unit of a product."""
+    return unit_costs(product, (10,), master_data, at_us).lines[0].micros
+
+
+def test_a_component_that_is_made_here_costs_its_own_bill_through_all_levels_without_optional_work() -> None:
+    assert (material(made(), "frame"), material(made(), "cart")) == (BRACKET, 2 * FRAME)
+
+
+def test_an_entered_price_has_precedence_until_it_is_withdrawn() -> None:
+    entered = Definition("cost.set", 10, (10, "hub", 90), {"component": "frame", "basis": "unit", "micros": 5_000_000})
+    withdrawn = Definition("cost.set", 20, (20, "hub", 91), {"component": "frame", "withdrawn": True})
+    shop_of = made(entered, withdrawn)
+    assert [material(shop_of, "cart", at_us) for at_us in (10, 19, 20)] == [10_000_000, 10_000_000, 2 * FRAME]
+
+
+def test_a_bill_of_a_later_time_changes_what_the_component_costs_from_then_on() -> None:
+    frame = {"product": "frame", "routing": "weld", "bom": [{"component": "bolt", "qty_milli": 1_000}]}
+    lighter = Definition("product.define", 10, (10, "hub", 90), frame)
+    assert [material(made(lighter), "cart", at_us) for at_us in (9, 10)] == [2 * FRAME, 2 * (10_000 + 700_000)]
+
+
+@pytest.mark.parametrize(
+    "lacking",
+    [
+        definition("cost.set", component="bolt", withdrawn=True),
+        definition("cost.set", product="frame", op=10, component="labour", basis="order", micros=1),
+        definition("product.define", product="frame", bom=[{"component": "frame", "qty_milli": 1_000}]),
+        definition("product.define", product="bracket", bom=[{"component": "cart", "qty_milli": 1_000}]),
+        definition("product.define", product="frame"),
+    ],
+    ids=["a material without price", "a cost per order", "contains itself", "contains itself below", "no bill"],
+)
+def test_a_component_whose_own_bill_lacks_a_cost_stays_unknown(lacking: Definition) -> None:
+    assert material(made(lacking), "cart") is None
+
+
+def test_a_bill_with_many_paths_to_one_component_is_computed_once_for_each_component() -> None:
+    levels = [
+        definition("product.define", product=f"p{n}", bom=[{"component": f"p{n + 1}", "qty_milli": 1_000}] * 2)
+        for n in range(60)
+    ]
+    bolts = shop(*levels, definition("cost.set", component="p60", basis="unit", micros=1))
+    assert material(bolts, "p0") == 2**59
