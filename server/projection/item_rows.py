@@ -21,12 +21,10 @@ ItemRow = Callable[[ItemState, str | None, bytes], tuple[Any, ...]]  # state, di
 def item_row(state: ItemState, name: str | None, encoded: bytes) -> tuple[Any, ...]:
     """A row of `item`. The outer accounts `ordered` and `overrun` are negated, so that the columns are mostly positive."""
     head = state.header
-    has_postings = bool(state.parcels) or bool(state.outer)
-    known = has_postings and all(parcel.qty_milli is not None for parcel in state.parcels)
     key_us, log, seq = state.last
     return (
         state.item, name, head.product, head.order, state.routing.routing if state.routing else None,
-        state.status, state.how, known,
+        state.status, state.how, has_quantity(state),
         -state.outer.get("ordered", 0), state.quantity(ParcelState.FINISHED), state.quantity(ParcelState.SCRAPPED),
         -state.outer.get("overrun", 0), state.outer.get("adjusted", 0),
         head.due, _bounded(head.priority), head.customer, head.reference,
@@ -34,6 +32,12 @@ def item_row(state: ItemState, name: str | None, encoded: bytes) -> tuple[Any, .
         key_us, bytes.fromhex(log), seq, encoded,
         None if state.released_us is None else folded(state.item),
     )  # fmt: skip
+
+
+def has_quantity(state: ItemState) -> bool:
+    """Whether the quantity of an item is known."""
+    has_postings = bool(state.parcels) or bool(state.outer)
+    return has_postings and all(parcel.qty_milli is not None for parcel in state.parcels)
 
 
 def _bounded(number: int | None) -> int | None:

@@ -5,13 +5,13 @@ links depend on both. These events are found through indexes and computed again 
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from functools import cached_property
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, and_, func, or_, select
+from sqlalchemy import Connection, and_, func, select
 
 from server.db import schema
 from server.db.bulk_insert import insert_many
-from server.ledger.hub_log import HUB
 from server.projection.bindings import NOTHING, Bindings, binding_row, binds
 from server.projection.definitions import COSTS, Definitions, defined, definition_row
 from server.projection.event_items import (
@@ -23,8 +23,8 @@ from server.projection.event_items import (
     stored_links,
     verb_of,
 )
-from server.projection.internal_tables import correction, looked_up, no_item, resent, void_mark, word
-from server.projection.known_keys import keys_at
+from server.projection.internal_tables import correction, looked_up, no_item, resent, void_mark
+from server.projection.known_keys import keys_at, last_places
 from server.projection.ledger_row import AT_ONCE, NOT_PERMITTED, LedgerRow, rows_at, state_rows, words_of
 from server.projection.log_permissions import LogOwners
 from server.projection.pipeline import PATTERNS, corrected_rows
@@ -39,6 +39,7 @@ from station.core.ledger.void_resolution import Correction, PositionKey
 from station.core.ledger.void_resolution import correction as correction_of
 from station.core.master_data import MasterData, name_of
 
+MOST_LATE = 30_000  # late events that are read before the horizon is computed
 _Key = TypeVar("_Key", int, str)
 
 
@@ -79,7 +80,7 @@ class KnownChanges:
         """Find the events whose status or key was another one."""
         for row in self._flipped():
             self.rows[row.pos] = row
-        keys = keys_at(self._live, self.pos, self.rows.values())
+        keys = keys_at(self._live, self.pos, self.rows.values(), self._last_places)
         self._add_rows(keys)
         for pos, key in keys.items():
             self.rows[pos].key = key
@@ -219,8 +220,8 @@ class KnownChanges:
         query = select(c.pos).where(and_(c.verb == RELEASE, c.pos <= self.pos, c.pos.not_in(self.rows))).limit(1)
         return self._live.execute(query).first() is not None
 
-    def items_defined_otherwise(self, until_us: int) -> set[str]:
-        """The items whose fold up to a time looks up something that was defined otherwise, or not, at the position.
+    def items_defined_otherwise(self) -> set[str]:
+        """The items whose fold up to the horizon looks up something that was defined otherwise, or not, at the position.
 
         These are all items where the patterns were others, and where the shop had no release or has none today: that decides
         which codes are unknown.
@@ -235,6 +236,7 @@ class KnownChanges:
             return self._all_items(relinked=relinked)
         items: set[str] = set()
         if self._defined_otherwise:
+            until_us = self.horizon_us()
             for what, name in names:
                 if what not in COSTS and _differs(both, what, name, until_us):
                     c = looked_up.c
@@ -256,16 +258,22 @@ class KnownChanges:
         every = select(c.item).where(c.pos <= self.pos).distinct()
         return {*self._live.execute(every).scalars(), *self.changed_items}
 
-    def late_items(self, until_us: int) -> set[str]:
-        """The items that today have an event up to a time that arrived after the position."""
-        i, state = event_item.c, event_state.c
-        early = or_(state.kind != "scan", state.key_us <= until_us)  # an entry may hold from before it was recorded
-        query = (
-            select(i.item)
-            .select_from(event_state.join(event_item, i.pos == state.pos))
-            .where(and_(state.pos > self.pos, early, i.key_us <= until_us))
-        )
-        return set(self._live.execute(query.distinct()).scalars())
+    def late_items(self, at_us: int | None) -> tuple[int, set[str]]:
+        """The time (UTC us) that counts in place of `at_us`, and the items with an event up to it behind the position.
+
+        That time is not after the horizon, because today's rows from then on have later events only. None: the horizon.
+        """
+        c = event_item.c
+        if at_us is not None:
+            query = select(c.item, c.key_us).where(and_(c.pos > self.pos, c.key_us <= at_us)).limit(MOST_LATE)
+            found = [(item, key_us) for item, key_us in self._live.execute(query)]
+            # Where no event came in between, the horizon need not be known: that reads an index up to the position.
+            if len(found) < MOST_LATE and all(key_us <= self._last_us for _, key_us in found):
+                return at_us, {item for item, _ in found}
+        horizon_us = self.horizon_us()
+        until_us = horizon_us if at_us is None else min(at_us, horizon_us)
+        late = select(c.item).where(and_(c.pos > self.pos, c.key_us <= until_us))
+        return until_us, set(self._live.execute(late).scalars())
 
     def items_known_later(self, names: Iterable[str]) -> set[str]:
         """Those of some items that were released, or whose quantity became known, by an event after the position.
@@ -283,25 +291,22 @@ class KnownChanges:
 
     def horizon_us(self) -> int:
         """A time (UTC us) at which every event up to the position has its effect, with the keys of today."""
-        state, i, owner = event_state.c, event_item.c, schema.log.c
-        log_ids = {*self._live.execute(select(owner.log_id)).scalars()}
-        log_ids |= {*self._live.execute(select(resent.c.at_log).distinct()).scalars()}
-        horizon_us = 0
-        for log_id in log_ids:
-            in_log = and_(state.at_log == word_id(log_id.hex()), state.pos <= self.pos)
-            seq = self._live.execute(select(state.at_seq).where(in_log).order_by(state.at_seq.desc()).limit(1)).scalar()
-            if seq is not None:  # keys do not decrease within a log; a fork has two events at one place
-                last = select(func.max(state.key_us)).where(and_(in_log, state.at_seq == seq))
-                horizon_us = max(horizon_us, self._live.execute(last).scalar_one())
-        of_hub = select(owner.log_id).where(and_(owner.device.is_(None), owner.station == HUB))
-        names = [log_id.hex() for log_id in self._live.execute(of_hub).scalars()]
-        hub_logs = select(word.c.id).where(word.c.text.in_(names))
-        entered = (
-            select(func.max(i.key_us))
-            .select_from(event_state.join(event_item, i.pos == state.pos))
-            .where(and_(state.at_log.in_(hub_logs), state.pos <= self.pos))
-        )
-        return max(horizon_us, self._live.execute(entered).scalar() or 0)
+        i = event_item.c
+        entered = select(func.max(i.key_us)).where(i.pos <= self.pos)  # an entry may hold from after it was recorded
+        return max(self._last_us, self._live.execute(entered).scalar() or 0)
+
+    @cached_property
+    def _last_us(self) -> int:
+        """The greatest key of the events up to the position: keys do not decrease within a log."""
+        c, found = event_state.c, [0]
+        for log, seq in self._last_places.items():  # a fork has two events at one place
+            at_place = and_(c.at_log == word_id(log), c.at_seq == seq, c.pos <= self.pos)
+            found.append(self._live.execute(select(func.max(c.key_us)).where(at_place)).scalar_one())
+        return max(found)
+
+    @cached_property
+    def _last_places(self) -> dict[str, int]:
+        return last_places(self._live, self.pos)
 
     def later_items(self, names: Iterable[str]) -> set[str]:
         """Those of some items that have an event after the position."""
@@ -314,8 +319,7 @@ class KnownChanges:
     def differing(self, names: Iterable[str]) -> set[str]:
         """Those of some items that have an event after the position, or that a later row changed."""
         if self._differing is None:
-            horizon_us = self.horizon_us()
-            self._differing = self.items_defined_otherwise(horizon_us) | self.changed_items if self.is_past else set()
+            self._differing = self.items_defined_otherwise() | self.changed_items if self.is_past else set()
         wanted = set(names)
         return (wanted & self._differing) | (self.later_items(wanted) if self.is_past else set())
 

@@ -6,10 +6,12 @@ these happened after the position are computed again.
 """
 
 from collections.abc import Iterable
+from itertools import zip_longest
 from typing import Any
 
-from sqlalchemy import Connection, and_, func, select
+from sqlalchemy import ColumnElement, Connection, and_, func, select
 
+from server.db import schema
 from server.projection.boot_clocks import MAX_SEQ, anchor_row, parent_of
 from server.projection.internal_tables import anchor, boot, parent, resent, run, word
 from server.projection.ledger_row import LedgerRow, rows_at
@@ -32,48 +34,75 @@ from station.core.ledger.times import (
 _BOOTS_AT_ONCE = 500
 
 
-def keys_at(connection: Connection, pos: int, flipped: Iterable[LedgerRow]) -> dict[int, OrderKey]:
+def logs_of(connection: Connection) -> set[str]:
+    """The logs (hex) at whose places events count."""
+    log_ids = {*connection.execute(select(schema.log.c.log_id)).scalars()}
+    log_ids |= {*connection.execute(select(resent.c.at_log).distinct()).scalars()}
+    return {log_id.hex() for log_id in log_ids}
+
+
+def last_places(connection: Connection, pos: int) -> dict[str, int]:
+    """By log, the last place that an event up to a position took."""
+    c = event_state.c
+    return _places(connection, c.pos + 0 <= pos, c.at_seq.desc())
+
+
+def _first_places(connection: Connection, pos: int) -> dict[str, int]:
+    """By log, the first place that an event after a position took."""
+    c = event_state.c
+    return _places(connection, c.pos + 0 > pos, c.at_seq.asc())
+
+
+def _places(connection: Connection, condition: ColumnElement[bool], order: Any) -> dict[str, int]:
+    """By log, the first place in an order with a condition on the position.
+
+    Only the index of places is read: that is why the condition has an addition.
+    """
+    c, found = event_state.c, dict[str, int]()
+    for log in logs_of(connection):
+        places = select(c.at_seq).where(and_(c.at_log == word_id(log), condition)).order_by(order).limit(1)
+        seq = connection.execute(places).scalar()
+        if seq is not None:
+            found[log] = seq
+    return found
+
+
+def keys_at(
+    connection: Connection, pos: int, flipped: Iterable[LedgerRow], last: dict[str, int]
+) -> dict[int, OrderKey]:
     """Position -> key, of the events up to `pos` whose key was another one when the ledger ended there.
 
-    `flipped`: the events up to `pos` whose status was another one, with that status.
+    `flipped`: the events up to `pos` whose status was another one, with that status. `last`: the `last_places`.
     """
-    return _KnownClocks(connection, pos, list(flipped)).moved()
+    return _KnownClocks(connection, pos, list(flipped), last).moved()
 
 
 class _KnownClocks:
     """The clock relations of the events up to a position."""
 
-    def __init__(self, connection: Connection, pos: int, flipped: list[LedgerRow]) -> None:
+    def __init__(self, connection: Connection, pos: int, flipped: list[LedgerRow], last: dict[str, int]) -> None:
         self._connection, self._pos = connection, pos
         self._anchors = [row for row in flipped if row.event is not None and row.event.kind == "anchor"]
-        c = event_state.c
-        log_word, boot_word = word.alias(), word.alias()
-        later = connection.execute(
-            select(log_word.c.text, boot_word.c.text, func.min(c.at_seq))
-            .select_from(event_state)
-            .join(log_word, log_word.c.id == c.at_log)
-            .outerjoin(boot_word, boot_word.c.id == c.boot)
-            .where(c.pos > pos)
-            .group_by(log_word.c.text, boot_word.c.text)
-        ).all()
-        self._later_boots = {name for _, name, _ in later if name is not None}
-        self._first_later: dict[str, int] = {}
-        for log, _, seq in later:
-            self._first_later[log] = min(seq, self._first_later.get(log, seq))
-        self._mixed = {log for log, seq in self._first_later.items() if self._has_earlier_behind(log, seq)}
+        self._first_later = _first_places(connection, pos)
+        self._mixed = {log for log, seq in self._first_later.items() if last.get(log, -1) >= seq}
         sent_again = connection.execute(select(resent.c.at_log).distinct()).scalars()
         self._out_of_order = self._mixed | {log_id.hex() for log_id in sent_again}
         self._runs_now: dict[str, list[BootRun]] = {}
         for row in connection.execute(select(run).order_by(run.c.log_id, run.c.first_seq, run.c.boot)):
             self._runs_now.setdefault(row.log_id.hex(), []).append(BootRun(row.log_id.hex(), row.first_seq, row.boot))
+        self._later_boots = self._boots_with_later()
         self._runs = {log: self._known_runs(log) for log in {**self._runs_now, **dict.fromkeys(self._mixed)}}
         self._anchored = self._anchored_boots()
 
-    def _has_earlier_behind(self, log: str, seq: int) -> bool:
-        """Whether an event up to the position is at or behind the first place that a later event took."""
-        c = event_state.c
-        behind = and_(c.at_log == word_id(log), c.at_seq >= seq, c.pos <= self._pos)
-        return self._connection.execute(select(c.pos).where(behind).limit(1)).first() is not None
+    def _boots_with_later(self) -> set[str]:
+        """The boots that may have an event after the position: from the first place on that one took in their log."""
+        found = set()
+        for log, first in self._first_later.items():
+            of_log = self._runs_now.get(log, [])
+            for begin, following in zip_longest(of_log, of_log[1:]):
+                if following is None or following.first_seq >= first:
+                    found.add(begin.boot)
+        return found
 
     def _known_runs(self, log: str) -> list[BootRun]:
         if log in self._mixed:

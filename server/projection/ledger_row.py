@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Integer, and_, bindparam, select
 
+from server.db.given_values import in_parts, is_one_of
 from server.db.schema import ledger
 from server.projection.dead_letters import SET_ASIDE, attribute_error
 from server.projection.internal_tables import word
@@ -153,9 +154,8 @@ def rows_at(connection: Connection, positions: Iterable[int], source: Connection
     """
     ordered = sorted(positions)
     states: dict[int, Any] = {}
-    for start in range(0, len(ordered), AT_ONCE):
-        chunk = ordered[start : start + AT_ONCE]
-        query = select(event_state).where(event_state.c.pos.in_(chunk))
+    for part in in_parts(ordered):
+        query = select(event_state).where(is_one_of(connection, event_state.c.pos, part))
         states.update((row.pos, row) for row in connection.execute(query).all())
     return rows_of(connection, states, source)
 
@@ -164,10 +164,10 @@ def rows_of(connection: Connection, states: Mapping[int, Any], source: Connectio
     """The projected rows at these positions, in ledger order. `states`: their rows of event_state."""
     projected = []
     ordered = sorted(states)
-    for start in range(0, len(ordered), AT_ONCE):
-        chunk = ordered[start : start + AT_ONCE]
-        stored = select(*COLUMNS).where(ledger.c.pos.in_(chunk)).order_by(ledger.c.pos)
-        rows = (source or connection).execute(stored).all()
+    ledger_of = source or connection
+    for part in in_parts(ordered):
+        stored = select(*COLUMNS).where(is_one_of(ledger_of, ledger.c.pos, part)).order_by(ledger.c.pos)
+        rows = ledger_of.execute(stored).all()
         projected += [_projected(connection, values, states[values[0]]) for values in rows]
     return projected
 

@@ -68,7 +68,7 @@ event_item = Table(
     text("code"),  # the scanned code
     text("verb", nullable=False),
     Index("event_item_code", "code"),
-    Index("event_item_pos", "pos"),
+    Index("event_item_pos", "pos", "key_us"),  # also the time: what arrived late is found in the index
     sqlite_with_rowid=False,  # saves one B-tree write for each scan
 )
 

@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 from server.projection.known_shop import KnownShop, scratch_tables
 from server.queries.current_master_data import master_data
 from server.queries.current_stock import StockRow, stock_now
+from server.queries.folded_stock import folded_at, folded_members, folded_now
 from server.queries.historical_stock import stock_at
 from server.queries.order_family import families_of, member_rows, not_started_orders, reduced, without_members
 from server.queries.valuation import Valuation
@@ -39,15 +40,14 @@ def known_stock(connection: Connection, shop: KnownShop, at_us: int | None) -> K
     `at_us`: as of this time (UTC us); None: with all events up to the position.
     """
     changes = shop.changes
-    horizon_us = changes.horizon_us()
-    until_us = horizon_us if at_us is None else min(at_us, horizon_us)
-    differ = changes.items_defined_otherwise(horizon_us) | changes.late_items(until_us) | changes.changed_items
-    stock = [row for row in stock_at(connection, until_us) if row.item not in differ]
+    until_us, late = changes.late_items(at_us)
+    differ = changes.items_defined_otherwise() | late | changes.changed_items
+    stock = [row for row in stock_at(connection, until_us, known=shop.pos) if row.item not in differ]
     differ |= changes.items_known_later({row.item for row in stock})
     shop.fold_items(differ)
-    then = stock_now(shop.scratch) if at_us is None else stock_at(shop.scratch, at_us)
-    unchanged = [row for row in stock if row.item not in differ]
-    return KnownStock([*unchanged, *(row for row in then if row.item in differ)], differ)
+    items = [folded for name, folded in shop.items.items() if name in differ]
+    then = folded_now(items) if at_us is None else folded_at(items, at_us, shop.master_data)
+    return KnownStock([*(row for row in stock if row.item not in differ), *then], differ)
 
 
 def known_without_members(
@@ -59,7 +59,7 @@ def known_without_members(
     names = {row.item for row in today}
     differ = shop.changes.later_items(names) | (names & shop.changes.changed_items)
     shop.fold_items(differ)
-    known = [row for row in today if not shop.has_folded(row.item)] + member_rows(shop.scratch, orders)
+    known = [row for row in today if not shop.has_folded(row.item)] + folded_members(shop.items.values(), set(orders))
     families = families_of(known, at_us)
     return reduced(stock, families, valuation) if families else stock
 

@@ -9,13 +9,13 @@ the office states what a code is, as a binding does.
 """
 
 from collections.abc import Collection, Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Select, and_, func, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, func, literal_column, select
 
 from server.projection.item_rows import operations_of
 from server.projection.ledger_row import AT_ONCE
-from server.projection.tables import DAY_US, LONG, head, item, move, open_at, parcel
+from server.projection.tables import DAY_US, LONG, event_item, head, item, move, open_at, parcel
 from server.queries.current_master_data import master_data
 from server.queries.current_stock import StockRow
 from station.core.ledger.item_balance import routed_parcel
@@ -28,10 +28,12 @@ _OF_PLACE = ("held_from", "station", "operator", "reason", "approx")
 _OF_FORM = ("qty_milli", "since_us", "at_stage_since_us", "started_us", "entered", "reached", "run_since_us", "scanned")
 
 
-def stock_at(connection: Connection, at_us: int, items: Collection[str] | None = None) -> list[StockRow]:
+def stock_at(
+    connection: Connection, at_us: int, items: Collection[str] | None = None, known: int | None = None
+) -> list[StockRow]:
     """All stock that was released, waiting, here or held at a time (UTC us), in no particular order.
 
-    `items`: of these items only.
+    `items`: of these items only. `known`: without the items that have an event up to the time behind this ledger position.
 
     The pieces of one form are one row, whichever left it first. A quantity that became known later also holds for the time
     before.
@@ -41,12 +43,14 @@ def stock_at(connection: Connection, at_us: int, items: Collection[str] | None =
         _moved_on(at_us).where(and_(move.c.at_us > at_us, move.c.at_us <= midnight_us)),
         _moved_on(at_us)
         .join(open_at, and_(open_at.c.item == move.c.item, open_at.c.n == move.c.n))
-        .where(and_(open_at.c.day.in_((midnight_us // DAY_US, LONG)), move.c.at_us > midnight_us)),
+        # The addition keeps the planner from reading all moves after the time through their index.
+        .where(and_(open_at.c.day.in_((midnight_us // DAY_US, LONG)), move.c.at_us + 0 > midnight_us)),
         _still_there(at_us),
     )
     stock: dict[tuple[str, int], StockRow] = {}
     for query, of_item in zip(queries, (move.c.item, move.c.item, item.c.item), strict=True):
         of_items = query if items is None else query.where(of_item.in_(sorted(items)))
+        of_items = of_items if known is None else of_items.where(~_has_late_event(of_item, known, at_us))
         for form, *values in connection.execute(of_items):
             row = _stock_row(values)
             other = stock.get((row.item, form))
@@ -59,17 +63,32 @@ def stock_at(connection: Connection, at_us: int, items: Collection[str] | None =
         came_from = _came_from(connection, of_late)
         definitions = master_data(connection)
         for key, row in of_late.items():
-            stock[key] = _as_released(row, released[row.item], came_from.get(key), definitions)
+            stock[key] = as_released(row, released[row.item], came_from.get(key), definitions)
     return list(stock.values())
 
 
-def released_later(connection: Connection, names: set[str], at_us: int) -> dict[str, Any]:
-    """Of these items, those that were released after a time: the row of `head` of their first release."""
-    c, found, ordered = head.c, dict[str, Any](), sorted(names)
+class Release(NamedTuple):
+    """A row of `head` from the release of an item on, without the item and the time."""
+
+    name: str | None
+    product: str | None
+    order_: str | None
+    routing: str | None
+    released_us: int | None
+    ordered_milli: int
+    over_milli: int
+    due: str | None
+    priority: int | None
+    customer: str | None
+
+
+def released_later(connection: Connection, names: set[str], at_us: int) -> dict[str, Release]:
+    """Of these items, those that were released after a time, with their first release."""
+    c, found, ordered = head.c, dict[str, Release](), sorted(names)
     for start in range(0, len(ordered), AT_ONCE):
         chunk = and_(c.item.in_(ordered[start : start + AT_ONCE]), c.from_us > at_us, c.released_us.is_not(None))
         for row in connection.execute(select(head).where(chunk).order_by(c.from_us.desc())):
-            found[row.item] = row
+            found[row.item] = Release._make(row[2:])
     return found
 
 
@@ -83,7 +102,7 @@ def _came_from(connection: Connection, forms: Iterable[tuple[str, int]]) -> dict
     return found
 
 
-def _as_released(row: StockRow, release: Any, came_from: str | None, definitions: MasterData) -> StockRow:
+def as_released(row: StockRow, release: Release, came_from: str | None, definitions: MasterData) -> StockRow:
     """A row of stock with the order of a later release, at the operation of its routing to which the release assigns it."""
     row = row._replace(
         product=release.product, order=release.order_ or row.item, routing=release.routing,
@@ -91,7 +110,8 @@ def _as_released(row: StockRow, release: Any, came_from: str | None, definitions
         over_milli=max(row.over_milli - release.ordered_milli, 0), due=release.due, priority=release.priority,
         customer=release.customer,
     )  # fmt: skip
-    routing = definitions.routing(release.routing, release.released_us)
+    released_us = 0 if release.released_us is None else release.released_us
+    routing = definitions.routing(release.routing, released_us)
     if routing is None or row.operation is not None:
         return row
     piece = Parcel(
@@ -102,6 +122,12 @@ def _as_released(row: StockRow, release: Any, came_from: str | None, definitions
     return row._replace(
         operation=placed.op, stage=placed.stage, entered=placed.entered, reached=placed.reached, scanned=placed.scanned
     )
+
+
+def _has_late_event(of_item: Any, known: int, at_us: int) -> ColumnElement[bool]:
+    c = event_item.c
+    late: Select[Any] = select(literal_column("1")).where(and_(c.item == of_item, c.pos > known, c.key_us <= at_us))
+    return late.exists()
 
 
 def _moved_on(at_us: int) -> Select[Any]:

@@ -29,6 +29,18 @@ ONE_MILLI = 1000
 Row = TypeVar("Row", StockRow, ReleasedRow)
 
 
+class MemberRow(NamedTuple):
+    """A lot or serial of an order: the columns of its row of `item` that tell what it stands for."""
+
+    order: str
+    item: str
+    known_qty: bool
+    ordered_milli: int
+    overrun_milli: int
+    started_us: int | None
+    ended_us: int | None
+
+
 class Member(NamedTuple):
     """A lot or serial of an order: its quantity in thousandths (None: unknown), and whether it was scanned."""
 
@@ -37,7 +49,7 @@ class Member(NamedTuple):
     begun: bool
 
 
-def member_of(row: Any, at_us: int | None = None) -> Member:
+def member_of(row: MemberRow | Any, at_us: int | None = None) -> Member:
     """The member of a row of `item`; with `at_us` (UTC us), whether it had been scanned at that time."""
     times = [us for us in (row.started_us, row.ended_us) if us is not None]
     begun = any(at_us is None or us <= at_us for us in times)
@@ -72,22 +84,23 @@ def not_started_orders(stock: Iterable[Row]) -> list[str]:
     return sorted({row.item for row in stock if row.state == ParcelState.RELEASED and row.item == row.order})
 
 
-def member_rows(connection: Connection, orders: list[str]) -> list[Any]:
-    """The rows of the lots and serials of orders, without their state."""
+def member_rows(connection: Connection, orders: list[str]) -> list[MemberRow]:
+    """The rows of the lots and serials of orders."""
     c = item.c
     columns = (c.order_, c.item, c.known_qty, c.ordered_milli, c.overrun_milli, c.started_us, c.ended_us)
-    rows: list[Any] = []
+    rows: list[MemberRow] = []
     for start in range(0, len(orders), AT_ONCE):
         chunk = orders[start : start + AT_ONCE]
-        rows += connection.execute(select(*columns).where(and_(c.order_.in_(chunk), c.item != c.order_)))
+        query = select(*columns).where(and_(c.order_.in_(chunk), c.item != c.order_))
+        rows += [MemberRow._make(row) for row in connection.execute(query)]
     return rows
 
 
-def families_of(rows: Iterable[Any], at_us: int | None = None) -> dict[str, list[Member]]:
+def families_of(rows: Iterable[MemberRow], at_us: int | None = None) -> dict[str, list[Member]]:
     """The lots and serials of each order."""
     families: dict[str, list[Member]] = {}
     for row in rows:
-        families.setdefault(row.order_, []).append(member_of(row, at_us))
+        families.setdefault(row.order, []).append(member_of(row, at_us))
     return families
 
 

@@ -8,6 +8,7 @@ from figure import Figure, bound, median, ratio
 from shop_writer import ShopWriter
 from traffic import SCANS_AN_ORDER, batches, hub, introduce, orders_through, take
 
+from server.ops.gc_tuning import tune
 from server.queries.as_known_at import past_stock
 from server.queries.wip import GroupBy, wip
 
@@ -62,6 +63,7 @@ def cpu_ms(answer: Callable[[], object]) -> float:
 
 def figures(folder: Path, long: bool) -> Iterator[Figure]:
     """CPU time as known then; the floor is the same time from the rows of today."""
+    tune()  # as the hub does before it serves
     events = LONG_EVENTS if long else EVENTS
     store, told = hub(folder / "known.db")
     pos, at_us = grown(told, events)
