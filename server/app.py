@@ -19,6 +19,7 @@ from server.context import Duty, HubContext, HubLimits, current_hub
 from server.db.position_signal import PositionSignal
 from server.db.storage_errors import storage_trouble
 from server.db.store import Store
+from server.ledger.heartbeats import WaitingHeartbeats
 from server.ledger.hub_log import hub_row
 from server.queries.shared_board import SharedBoard
 from server.query_words import check_query_words, refuse_nul
@@ -52,10 +53,12 @@ def create_app(
     projected: PositionSignal | None = None,
     duties: Sequence[Duty] = (),
     limits: HubLimits = HubLimits(),  # noqa: B008  frozen
+    heartbeats: WaitingHeartbeats | None = None,
 ) -> Flask:
     """The application of one hub.
 
     `projected`: the projector's signal. `duties`: further checks of /healthz. `limits`: of the answers to open pages.
+    `heartbeats`: those of the store, with a thread that writes them; without it each one is written at once.
     """
     app = Flask("server", template_folder="web/templates", static_folder="web/static", static_url_path="/static")
     with store.read() as connection:
@@ -74,6 +77,7 @@ def create_app(
         projected or PositionSignal(),
         duties=tuple(duties),
         limits=limits,
+        heartbeats=heartbeats,
         streams=BoundedSemaphore(limits.max_streams),
         board=SharedBoard(limits.board_every_s, limits.board_keep_s),
     )
@@ -102,8 +106,8 @@ def _template_variables() -> dict[str, object]:
 
 
 def _finish(response: Response) -> Response:
-    for name, value in HEADERS.items():
-        response.headers.setdefault(name, value)
+    own = {name.lower() for name, _ in response.headers}  # `setdefault` searches all headers for each of them
+    response.headers.extend([header for header in HEADERS.items() if header[0].lower() not in own])
     if request.is_secure:
         response.headers.setdefault("Strict-Transport-Security", "max-age=31536000")
     if request.endpoint != "static":

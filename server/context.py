@@ -10,12 +10,14 @@ from sqlalchemy import Connection
 
 from server.api.event_feed import MOST_POSITIONS, EventFeed
 from server.api.snapshot_cache import CachedSnapshot, Display
+from server.auth.devices import KnownDevices
 from server.auth.passwords import PASSWORDS, Passwords
 from server.auth.rate_limit import SignInLimiter
 from server.clock.readings import HubClock
 from server.config import HubConfig
 from server.db.position_signal import PositionSignal
 from server.db.store import Store
+from server.ledger.heartbeats import WaitingHeartbeats
 from server.locale_format import locale_of, site_of
 from server.metrics import HubMetrics
 from server.queries.shared_board import EVERY_S, KEEP_S, SharedBoard
@@ -48,6 +50,8 @@ class HubContext:
     counts: HubMetrics = field(default_factory=HubMetrics)
     turns: SignInLimiter = field(default_factory=SignInLimiter)  # serialises sign-in attempts
     passwords: Passwords = PASSWORDS
+    heartbeats: WaitingHeartbeats | None = None  # with a thread that writes them; None: each one is written at once
+    known_devices: KnownDevices = field(default_factory=KnownDevices)
     snapshot: CachedSnapshot = field(default_factory=CachedSnapshot)
     feed: EventFeed = field(default_factory=EventFeed)
     board: SharedBoard = field(default_factory=SharedBoard)

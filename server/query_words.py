@@ -15,6 +15,7 @@ from server.api_errors import ApiError
 from server.text import nearest
 
 View = TypeVar("View", bound=Callable[..., Any])
+FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 UNCHECKED = frozenset({"/metrics", "/openapi.json"})  # scrapers add words of their own
 AS_OF = "as_of"
 PAST_WORDS = (AS_OF, "known")
@@ -35,7 +36,8 @@ def refuse_nul() -> None:
     """Refuse a NUL in the address, the query or the form of the request. Raises `ApiError` 400."""
     fields = [("the address", request.path)]
     fields += [(f"the query word {word[:40]!r}", word + value) for word, value in request.args.items(multi=True)]
-    fields += [(f"the field {name[:40]!r}", name + value) for name, value in request.form.items(multi=True)]
+    if request.mimetype in FORMS:
+        fields += [(f"the field {name[:40]!r}", name + value) for name, value in request.form.items(multi=True)]
     for name, text in fields:
         if "\0" in text:
             raise ApiError(

@@ -16,12 +16,12 @@ from server.api.request_body import MAX_BODY_BYTES, MAX_DEPTH, depth_of, read_js
 from server.api.schemas import ItemsQuery, readers_json
 from server.api_errors import ApiError, json_answer
 from server.auth.devices import Device
-from server.auth.gate import caller, devices, readers
+from server.auth.gate import caller, confirm_device, devices, known_devices, readers
 from server.clock.readings import stepped
 from server.clock.watch import expected_by_boottime, unsure, why_in_doubt
 from server.context import current_hub
-from server.ledger import station_logs
-from server.ledger.hub_log import compare_station_clock, hub_row
+from server.ledger import heartbeats, station_logs
+from server.ledger.hub_log import compare_station_clock, epoch_and_head, hub_row
 from server.ledger.ingest import BatchAppended, BatchRefused, EventBatch, append
 from server.text import counted
 from station.core.event import MAX_SALVAGE_BYTES
@@ -99,7 +99,7 @@ def session() -> Response:
 
 @blueprint.post("/logs/<log_id>/events")
 @documented(EventsAnswer, json=EventsRequest, errors=(400, 401, 403, 409, 413, 429), tag="station")
-@devices
+@known_devices
 def events(log_id: str) -> Response:
     """Append a batch of events to the ledger; the answer is sent after the commit."""
     log_key = _log_id(log_id)
@@ -108,6 +108,9 @@ def events(log_id: str) -> Response:
     batch = _batch(log_key, body)
 
     def execute(connection: Connection) -> BatchAppended | BatchRefused | ApiError:
+        invalid = confirm_device(connection, device)
+        if invalid is not None:
+            return invalid
         log = _own_log(connection, log_key, device, now_us, None)
         if isinstance(log, ApiError):
             return log
@@ -137,11 +140,12 @@ def events(log_id: str) -> Response:
 
 @blueprint.post("/heartbeat")
 @documented(HeartbeatAnswer, json=HeartbeatRequest, errors=(400, 401, 403, 413), tag="station")
-@devices
+@known_devices
 def heartbeat() -> Response:
     """Store the state that a station reports. It replaces the previous heartbeat of the station."""
     body = read_json(HeartbeatRequest)
-    name, clock = _device(body.station).station, current_hub().clock
+    device, clock = _device(body.station), current_hub().clock
+    name = device.station
     now_us = clock.utc_us()
     # The decoder is recursive. A page decodes this text deeper in its call stack than this view, so the depth is bounded.
     if depth_of(body.readers) > MAX_DEPTH:
@@ -161,18 +165,22 @@ def heartbeat() -> Response:
         "aside": body.aside,
     }
     hub_context = current_hub()
-
-    def execute(connection: Connection) -> HeartbeatAnswer:
-        station_logs.keep_heartbeat(connection, row)
-        hub = hub_row(connection)
+    with hub_context.store.read() as connection:
+        invalid = confirm_device(connection, device)
+        epoch, head = epoch_and_head(connection)
         reached = (None, None) if row["log_id"] is None else station_logs.reached(connection, row["log_id"])
-        if body.clock == "synced" and unsure(connection):
-            compare_station_clock(connection, clock, name, body.wall_us, now_us)
+        of_use = body.clock == "synced" and unsure(connection)
         version = hub_context.definitions(connection)[0]
-        wait_ms = NEWS_BEAT_MS if body.waiting else BEAT_MS
-        return HeartbeatAnswer(wait_ms, version, hub.epoch, bytes(hub.head).hex(), *reached)
-
-    answer = hub_context.store.write_with_others(execute)
+    if invalid is not None:
+        raise invalid
+    if of_use:
+        with hub_context.store.write() as connection:
+            compare_station_clock(connection, clock, name, body.wall_us, now_us)
+    if hub_context.heartbeats is None:
+        heartbeats.write(hub_context.store, [row])
+    else:
+        hub_context.heartbeats.keep(row)
+    answer = HeartbeatAnswer(NEWS_BEAT_MS if body.waiting else BEAT_MS, version, epoch, head.hex(), *reached)
     counts = hub_context.counts
     counts.seen.labels(name).set(now_us / 1_000_000)
     counts.waiting.labels(name).set(body.waiting or 0)

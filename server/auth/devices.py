@@ -15,15 +15,17 @@ from sqlalchemy import Connection, and_, bindparam, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from server.db import schema
+from server.db.driver_statement import DriverStatement
 from server.db.store import Store
 
 REFRESH_S = 5.0
-# Built once: it is executed for each request of a station, and to build it takes SQLAlchemy longer than to execute it.
-_DEVICE = (
+MOST_KNOWN = 4_096  # devices in memory, some 200 bytes each
+_DEVICE = DriverStatement(
     select(schema.device.c.id, schema.station.c.name)
     .join(schema.station, schema.station.c.id == schema.device.c.station)
     .where(and_(schema.device.c.token_hash == bindparam("hash"), schema.device.c.state == "active"))
 )
+_STATE = DriverStatement(select(schema.device.c.state).where(schema.device.c.id == bindparam("of")))
 _log = logging.getLogger(__name__)
 
 
@@ -81,8 +83,42 @@ def revoke(connection: Connection, name: str, now_us: int) -> None:
 
 def device_of(connection: Connection, token: str) -> Device | None:
     """The device of a token; None for an unknown or revoked one."""
-    row = connection.execute(_DEVICE, {"hash": token_hash(token)}).first()
+    row = _DEVICE.first(connection, {"hash": token_hash(token)})
     return None if row is None else Device(row.id, row.name)
+
+
+def is_active(connection: Connection, device: Device) -> bool:
+    """Whether the token of a device is valid in this transaction."""
+    row = _STATE.first(connection, {"of": device.id})
+    return row is not None and row.state == "active"
+
+
+class KnownDevices:
+    """The devices of the tokens that were valid before, in memory, so that a request needs no transaction for its token.
+
+    A token may have been revoked since: a request that relies on it checks `is_active` in its own transaction, and
+    forgets the token where it is not.
+    """
+
+    def __init__(self, most: int = MOST_KNOWN) -> None:
+        self._most = most
+        self._by_hash: dict[bytes, Device] = {}
+
+    def get(self, token: str) -> Device | None:
+        """The device of a token that was valid before; None for another one."""
+        return self._by_hash.get(token_hash(token))
+
+    def add(self, token: str, device: Device) -> None:
+        """Remember a valid token."""
+        if len(self._by_hash) >= self._most:
+            self._by_hash.clear()
+        self._by_hash[token_hash(token)] = device
+
+    def forget(self, device: Device) -> None:
+        """Forget a device that is not active any more."""
+        for known, other in list(self._by_hash.items()):
+            if other == device:
+                self._by_hash.pop(known, None)
 
 
 def overview(connection: Connection) -> list[dict[str, Any]]:

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from flask import Flask, current_app, g, redirect, request, url_for
 from flask_login import LoginManager, UserMixin, current_user
 from flask_wtf.csrf import CSRFProtect
+from sqlalchemy import Connection
 from werkzeug.wrappers import Response
 
 from server.api_errors import ApiError
@@ -51,6 +52,7 @@ class AccessRule:
     anybody: bool = False
     readers: bool = False
     devices: bool = False
+    confirms: bool = False  # the view checks in its own transaction that the device is active
     roles: frozenset[Role] = frozenset()
     own_pages_only: bool = True
 
@@ -85,6 +87,19 @@ def readers(view: View) -> View:
 def devices(view: View) -> View:
     """Permit stations only, each for its own log."""
     return _with(view, AccessRule(devices=True))
+
+
+def known_devices(view: View) -> View:
+    """As `devices`, with the token in memory; the view calls `confirm_device` in its transaction."""
+    return _with(view, AccessRule(devices=True, confirms=True))
+
+
+def confirm_device(connection: Connection, device: stations.Device) -> ApiError | None:
+    """The error 401 for a device whose token was revoked, read in this transaction; None for an active one."""
+    if stations.is_active(connection, device):
+        return None
+    current_hub().known_devices.forget(device)
+    return _invalid_token()
 
 
 def needs(*roles: Role) -> Callable[[View], View]:
@@ -144,6 +159,8 @@ def _gate() -> Response | None:
     writes = request.method not in READING
     fallback = AccessRule(roles=frozenset({Role.SUPERVISE})) if writes else AccessRule(readers=True)
     access: AccessRule = getattr(view, "access", fallback)
+    if access.confirms:
+        _remember_known()
     author = Caller() if access.anybody else caller()
     if not _is_permitted(access, author):
         return _reject(access, author)
@@ -191,18 +208,36 @@ def _check_origin() -> None:
     csrf.protect()
 
 
+def _remember_known() -> None:
+    """Take the caller from memory where its token was valid before."""
+    token = _bearer()
+    device = current_hub().known_devices.get(token) if token else None
+    if device is not None:
+        g.caller = Caller("device", device.station, device=device)
+
+
+def _bearer() -> str:
+    """The token of the request; empty where it has none."""
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""
+
+
 def _by_token() -> Caller:
-    scheme, _, token = request.headers["Authorization"].partition(" ")
-    token = token.strip()
-    if scheme.lower() == "bearer" and token:
+    token = _bearer()
+    if token:
         with current_hub().store.read() as connection:
             device = stations.device_of(connection, token)
             if device is not None:
+                current_hub().known_devices.add(token, device)
                 return Caller("device", device.station, device=device)
             row = accounts.token_row(connection, token)
         if row is not None:
             return Caller("token", row.name, granted(row.roles))
-    raise ApiError(
+    raise _invalid_token()
+
+
+def _invalid_token() -> ApiError:
+    return ApiError(
         401,
         "an invalid token",
         "Authorization: Bearer <token> of a station or of wipline-hub token",

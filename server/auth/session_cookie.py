@@ -1,7 +1,7 @@
 """Session cookie: `__Host-wipline` with Secure over https; `wipline` over http, where browsers drop a Secure cookie."""
 
-from flask import Flask, request
-from flask.sessions import SecureCookieSessionInterface
+from flask import Flask, Request, request
+from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 
 SECURE_NAME = "__Host-wipline"
 PLAIN_NAME = "wipline"
@@ -9,6 +9,10 @@ PLAIN_NAME = "wipline"
 
 class SessionCookie(SecureCookieSessionInterface):
     """Flask's signed cookie, with name and Secure attribute by the scheme of the request."""
+
+    def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
+        """The session of the cookie; an empty one without a cookie, as for each request of a station."""
+        return super().open_session(app, request) if "HTTP_COOKIE" in request.environ else self.session_class()
 
     def get_cookie_name(self, app: Flask) -> str:  # noqa: ARG002  Flask's signature
         """The name; browsers enforce the rules of the prefix `__Host-`."""

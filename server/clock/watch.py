@@ -17,11 +17,13 @@ from sqlalchemy import Connection, and_, func, select
 
 from server.clock.readings import DOUBT_US, ClockReading, HubClock, stepped
 from server.db import schema
+from server.db.driver_statement import DriverStatement
 from server.projection.internal_tables import anchor
 
 AHEAD_US = 4 * 86_400_000_000  # a hub that is switched off over a long weekend
 KEPT_EVERY_US = 60_000_000  # interval at which a trusted reading is stored
 _WATCH = select(schema.clock_watch)
+_SURE = DriverStatement(select(schema.clock_watch.c.sure))
 SET_RIGHT = " Set it right, then: wipline-hub clock confirm"
 
 
@@ -110,7 +112,7 @@ def expected_by_boottime(connection: Connection, boot: str, mono_ns: int) -> int
 
 def unsure(connection: Connection) -> bool:
     """Whether this boot's clock is unconfirmed, so that a station's clock is of use."""
-    watch = _row(connection)
+    watch = _SURE.first(connection, {})
     return watch is not None and not watch.sure
 
 

@@ -11,7 +11,8 @@ request when its head and body are complete. These limits apply meanwhile:
 - all connections together buffer at most `MAX_BUFFERED_BYTES`, and there are at most `MAX_CONNECTIONS`;
 - sending one answer may block for at most `SEND_S` in all, so a slow reader occupies its thread no longer than that.
 
-Requests with a station's token have their own threads, so that pages never delay a scan. Where a limit is reached,
+Requests with a station's token have their own threads, so that pages never delay a scan; those that arrive shortly after
+each other are passed on together (`server.http.gathered_requests`). Where a limit is reached,
 connections of stations are closed last.
 """
 
@@ -33,6 +34,7 @@ import msgspec
 from gunicorn.http.errors import ParseException
 
 from server.http.connection import AnswerSocket, Connection, ConnectionPhase, WorkerLimits
+from server.http.gathered_requests import GatheredRequests
 from server.http.request_buffer import RequestRefused, WholeRequest
 from station.core.protocol import ErrorAnswer, ErrorBody
 
@@ -78,6 +80,7 @@ class RequestWorker(gthread.ThreadWorker):  # type: ignore[misc]
         self._addresses: dict[str, int] = {}
         self._buffered = 0
         self._swept = 0.0
+        self._gathered: GatheredRequests[Connection] = GatheredRequests()
         self._station_pool: ThreadPoolExecutor | None = None
 
     # Methods that gunicorn's main loop calls
@@ -111,7 +114,8 @@ class RequestWorker(gthread.ThreadWorker):  # type: ignore[misc]
         """Dispatch events as gunicorn does, with a timeout short enough for the deadlines."""
         if self._open:
             timeout = min(timeout, SWEEP_S if self.alive else STOPPING_SWEEP_S)
-        super().wait_for_and_dispatch_events(timeout)
+        super().wait_for_and_dispatch_events(self._gathered.wait_s(time.monotonic(), timeout))
+        self._submit_gathered()
 
     def murder_keepalived(self, force: bool = False) -> None:
         """Expire connections past their deadline; with `force`, all connections that no thread owns."""
@@ -317,8 +321,17 @@ class RequestWorker(gthread.ThreadWorker):  # type: ignore[misc]
             )
             return
         self._unwatch(connection)
-        own = connection.of_station and unquote(request.message.path) != STREAMS
-        pool: ThreadPoolExecutor = self._station_pool if own and self._station_pool is not None else self.tpool
+        if connection.of_station and unquote(request.message.path) != STREAMS and self._station_pool is not None:
+            self._gathered.add(connection)
+            self._submit_gathered()
+        else:
+            self._submit(self.tpool, connection)
+
+    def _submit_gathered(self) -> None:
+        for connection in self._gathered.take(time.monotonic(), at_once=not self.alive):
+            self._submit(self._station_pool, connection)
+
+    def _submit(self, pool: Any, connection: Connection) -> None:
         done = pool.submit(self.handle, connection)
         done.add_done_callback(lambda future: self.method_queue.defer(self.finish_request, connection, future))
 

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, select
 from server.clock.readings import ClockReading, HubClock, stepped
 from server.clock.watch import confirm, confirm_by_station_clock, watch_clock
 from server.db import schema
+from server.db.driver_statement import DriverStatement
 from server.ledger.ingest import BatchRefused, EventBatch, append
 from server.ledger.station_logs import log_of
 from server.ops.host import Host
@@ -21,11 +22,18 @@ from station.system.version import version
 
 HUB = "hub"
 _HUB = select(schema.hub)
+_HEAD = DriverStatement(select(schema.hub.c.epoch, schema.hub.c.head))
 
 
 def hub_row(connection: Connection) -> Any:
     """The single row of the table `hub`: identity, epoch, own log and chain head."""
     return connection.execute(_HUB).one()
+
+
+def epoch_and_head(connection: Connection) -> tuple[int, bytes]:
+    """The epoch and the chain head of the hub."""
+    row = _HEAD.first(connection, {})
+    return row.epoch, row.head
 
 
 def append_own(connection: Connection, events: Sequence[bytes], now_us: int) -> tuple[bytes, int, int]:

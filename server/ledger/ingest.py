@@ -18,6 +18,7 @@ from sqlalchemy import Connection, and_, bindparam, func, select
 
 from server.db import schema
 from server.db.bulk_insert import insert_many
+from server.db.driver_statement import DriverStatement
 from server.db.store import GROWN
 from server.ledger.gaps import fill, hash_in_front, leads_on, runs
 from server.text import counted
@@ -25,11 +26,16 @@ from station.core.hash_chain import genesis, ledger_link, link
 from station.core.protocol import EventVerdict
 
 _AT_LEDGER = schema.counter.c.name == "ledger"
-# Built once: to build one takes SQLAlchemy longer than to execute it.
-_STATE = select(select(schema.counter.c.pos).where(_AT_LEDGER).scalar_subquery(), schema.hub.c.epoch, schema.hub.c.head)
-_SET_POS = schema.counter.update().where(_AT_LEDGER).values(pos=bindparam("to"))
-_SET_HEAD = schema.hub.update().values(head=bindparam("to"))
-_ADVANCE = (
+_STATE = DriverStatement(
+    select(
+        select(schema.counter.c.pos).where(_AT_LEDGER).scalar_subquery().label("pos"),
+        schema.hub.c.epoch,
+        schema.hub.c.head,
+    )
+)
+_SET_POS = DriverStatement(schema.counter.update().where(_AT_LEDGER).values(pos=bindparam("to")))
+_SET_HEAD = DriverStatement(schema.hub.update().values(head=bindparam("to")))
+_ADVANCE = DriverStatement(
     schema.log.update()
     .where(schema.log.c.log_id == bindparam("of"))
     .values(accepted_thru=bindparam("thru"), tip=bindparam("last"), doubt_seq=bindparam("asked"))
@@ -109,7 +115,7 @@ def append(
     4. Store the forks, unless the log has too many.
     5. Insert the fresh events, close the gaps that they fill, and advance the log.
     """
-    pos, epoch, head = connection.execute(_STATE).one()
+    pos, epoch, head = _STATE.first(connection, {})
     if log is None:
         log = connection.execute(select(schema.log).where(schema.log.c.log_id == batch.log_id)).one()
     placed = _place(connection, batch, log)
@@ -279,8 +285,8 @@ def _insert(
         head = ledger_link(head, pos, log_id, event.seq, event.hash)
         rows.append((pos, log_id, event.seq, event.encoded, event.prev, event.hash, recv_us, head))
     insert_many(connection, schema.ledger, rows)
-    connection.execute(_SET_POS, {"to": pos})
-    connection.execute(_SET_HEAD, {"to": head})
+    _SET_POS.run(connection, {"to": pos})
+    _SET_HEAD.run(connection, {"to": head})
     return pos, head
 
 
@@ -323,7 +329,7 @@ def _advance(connection: Connection, log: Any, last: _Link) -> None:
     if last.seq <= log.accepted_thru:
         return  # the events filled a gap
     asked = log.doubt_seq if log.doubt_seq is not None and log.doubt_seq > last.seq else None
-    connection.execute(_ADVANCE, {"of": log.log_id, "thru": last.seq, "last": last.hash, "asked": asked})
+    _ADVANCE.run(connection, {"of": log.log_id, "thru": last.seq, "last": last.hash, "asked": asked})
 
 
 def _remember(connection: Connection, log_id: bytes, **changes: Any) -> None:

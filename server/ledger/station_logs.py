@@ -5,27 +5,17 @@ replaced by an older copy; it opens a new log. `reidentify`: the station's past 
 have one identity; it sends the events that the hub lacks in a new log. Neither loses events nor stops recording.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, and_, bindparam, select
 
 from server.db import schema
+from server.db.driver_statement import DriverStatement
 from server.ledger.gaps import first_in_gap, note_gap
 from station.core.hash_chain import genesis
 
-# Built once: to build one takes SQLAlchemy longer than to execute it.
-_LOG = select(schema.log).where(schema.log.c.log_id == bindparam("of"))
-_REACHED = select(schema.log.c.accepted_thru, schema.log.c.durable_thru).where(schema.log.c.log_id == bindparam("of"))
-
-
-_HEARTBEAT_COLUMNS = [column.name for column in schema.heartbeat.columns if column.name != "station"]
-_HEARTBEAT = (
-    schema.heartbeat.update()
-    .where(schema.heartbeat.c.station == bindparam("of"))
-    .values({name: bindparam(f"new_{name}") for name in _HEARTBEAT_COLUMNS})
-)
+_LOG = DriverStatement(select(schema.log).where(schema.log.c.log_id == bindparam("of")))
 
 
 class ForeignLog(Exception):
@@ -58,14 +48,14 @@ def log_of(
 
     A log of a revoked device passes to the new device of the same station. Raises `ForeignLog` for any other device's log.
     """
-    log = connection.execute(_LOG, {"of": log_id}).first()
+    log = _LOG.first(connection, {"of": log_id})
     if log is None:
         _open(connection, log_id, device=device, station=station, now_us=now_us, parent=parent)
     elif log.device != device:
         _adopt(connection, log, device=device, station=station)
     else:
         return log
-    return connection.execute(_LOG, {"of": log_id}).one()
+    return _LOG.first(connection, {"of": log_id})
 
 
 def note_clone(connection: Connection, device: int, now_us: int) -> None:
@@ -103,15 +93,8 @@ def hash_at(connection: Connection, log_id: bytes, seq: int) -> bytes | None:
 
 def reached(connection: Connection, log_id: bytes) -> tuple[int, int]:
     """(accepted_thru, durable_thru) of a log; zeros for an unknown log."""
-    row = connection.execute(_REACHED, {"of": log_id}).first()
+    row = _LOG.first(connection, {"of": log_id})
     return (0, 0) if row is None else (row.accepted_thru, row.durable_thru)
-
-
-def keep_heartbeat(connection: Connection, row: Mapping[str, Any]) -> None:
-    """Store the heartbeat of a station, a row of the table `heartbeat`, in place of its last one."""
-    values = {f"new_{name}": row[name] for name in _HEARTBEAT_COLUMNS}
-    if not connection.execute(_HEARTBEAT, {"of": row["station"], **values}).rowcount:
-        connection.execute(schema.heartbeat.insert(), [dict(row)])
 
 
 def _open(

@@ -35,6 +35,7 @@ from server.db.store import Store, sqlite_path
 from server.db.writer_lock import WriterLock
 from server.http.connection import MAX_CONNECTIONS
 from server.http.request_worker import name_thread
+from server.ledger.heartbeats import WaitingHeartbeats
 from server.ledger.hub_log import keep_time
 from server.ops import gc_tuning
 from server.ops.bootstrap import database_exists, open_hub
@@ -180,7 +181,9 @@ class _GunicornApp(BaseApplication):  # type: ignore[misc]
         """Create the application; called in the worker."""
         store = Store(self._config.db, lock=self._lock)
         self._work = WorkerTasks(self._config, store)
-        return create_app(self._config, store, self._work.projected, self._work.duties)
+        return create_app(
+            self._config, store, self._work.projected, self._work.duties, heartbeats=self._work.heartbeats
+        )
 
     def run(self) -> None:
         """Serve until a signal stops it."""
@@ -211,7 +214,7 @@ class _GunicornApp(BaseApplication):  # type: ignore[misc]
 
 
 class WorkerTasks:
-    """The worker's background threads: projector, control socket, backups, clock checks, token refresh.
+    """The worker's background threads: projector, control socket, backups, clock checks, token refresh, heartbeats.
 
     `projected` announces projected positions; `duties` are the checks of /healthz for the threads and the backups.
     """
@@ -222,6 +225,7 @@ class WorkerTasks:
         store.on_progress = self.projected.announce_refold  # open pages read the progress again
         self._stop = threading.Event()
         self.tokens = StationTokens(store)
+        self.heartbeats = WaitingHeartbeats(store)
         self._control = ControlServer(store) if store.path is not None else None
         projector = Projector(store, self.projected)
         listener = PositionListener(store, self.projected, projector.read_pos)
@@ -233,6 +237,7 @@ class WorkerTasks:
                 ("clock", ClockMonitor(store).run),
                 ("backup", backups.run),
                 ("tokens", self.tokens.run),
+                ("heartbeats", self.heartbeats.run),
                 *([] if store.path is not None else [("listener", listener.run)]),
             )
         ]

@@ -7,6 +7,7 @@ import msgspec
 from sqlalchemy import Connection, and_, select
 
 from server.db.bulk_insert import insert_many
+from server.db.driver_statement import DriverStatement
 from server.projection.dead_letters import attribute_error
 from server.projection.internal_tables import looked_up
 from server.projection.ledger_row import LedgerRow
@@ -16,7 +17,7 @@ from station.core.ledger.void_resolution import effective
 from station.core.master_data import NAMED_BY, Definition, MasterData, name_of
 
 _JSON = msgspec.json.Encoder()
-_CHANGES = select(projection.c.v).where(projection.c.k == DEFINITION_CHANGES)
+_CHANGES = DriverStatement(select(projection.c.v).where(projection.c.k == DEFINITION_CHANGES))
 COSTS = frozenset({"cost.set"})  # costs are applied by the queries, never by the fold
 
 
@@ -93,7 +94,8 @@ class Definitions:
 
 def change_count(connection: Connection) -> int:
     """The number of transactions that changed a definition or a binding; it only grows, also by a rebuild."""
-    return int(connection.execute(_CHANGES).scalar() or 0)
+    row = _CHANGES.first(connection, {})
+    return 0 if row is None else int(row.v)
 
 
 def count_change(connection: Connection, count: int | None = None) -> None:

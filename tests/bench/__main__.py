@@ -1,6 +1,7 @@
-"""`./wipline bench [NAME ...] [--long] [--check]`: the figures, as a table and as build/bench.json.
+"""`./wipline bench [NAME ...] [--long] [--check] [--events=N]`: the figures, as a table and as build/bench.json.
 
 Exits 0: a figure is no test. With `--check`, as in the night, it exits 1 where a figure is not what was promised.
+`--events`: of the bench `large`, in place of its 100,000, or 10,000,000 with `--long`.
 """
 
 import importlib
@@ -21,7 +22,7 @@ from figure import Figure  # noqa: E402 - the folder is on the path only now
 
 BENCHES = (
     "scan", "idle", "readers", "plug", "codes", "ingest", "stations", "viewers", "crowd", "projector", "late_event",
-    "rebuild", "board", "known", "live", "memory",
+    "rebuild", "board", "known", "live", "memory", "large",
 )  # fmt: skip
 
 
@@ -53,6 +54,7 @@ def main(arguments: list[str]) -> None:
     """Run the named benches, all without names."""
     long = "--long" in arguments
     names = [name for name in arguments if not name.startswith("--")] or list(BENCHES)
+    asked = [int(each.removeprefix("--events=")) for each in arguments if each.startswith("--events=")]
     unknown = set(names) - set(BENCHES)
     if unknown:
         sys.exit(f"No bench {' '.join(sorted(unknown))}: expected some of {', '.join(BENCHES)}.")
@@ -61,7 +63,8 @@ def main(arguments: list[str]) -> None:
     figures: list[Figure] = []
     print(f"{'figure':<46} {'value':>12} {'unit':<9} {'floor':>12} {'ratio':>7}  {'at least':<20} {'met':<5} note")
     for name in names:
-        for figure in importlib.import_module(f"bench_{name}").figures(folder, long):
+        more = {"events": asked[0]} if asked and name == "large" else {}
+        for figure in importlib.import_module(f"bench_{name}").figures(folder, long, **more):
             figures.append(figure)
             print(row(figure), flush=True)
     report = {"machine": machine(), "figures": msgspec.to_builtins(figures)}

@@ -1,11 +1,14 @@
-"""Count the statements and commits that SQLAlchemy executes, on every database that is open meanwhile."""
+"""Count the statements and commits on every database that is open meanwhile, without inserts by the driver."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
+from unittest.mock import patch
 
-from sqlalchemy import Engine, event
+from sqlalchemy import Connection, Engine, event
+
+from server.db.driver_statement import DriverStatement
 
 AROUND = ("BEGIN", "LOCK TABLE", "SELECT pg_notify")  # the begin and the end of a transaction, on both engines
 
@@ -38,8 +41,15 @@ def counted_statements() -> Iterator[Statements]:
     listeners = (("before_cursor_execute", counted.execute), ("commit", counted.commit))
     for name, listener in listeners:
         event.listen(Engine, name, listener)
+    execute = DriverStatement.execute
+
+    def count(statement: DriverStatement, connection: Connection, values: dict[str, Any]) -> Any:
+        counted.texts.append(statement.text(connection))
+        return execute(statement, connection, values)
+
     try:
-        yield counted
+        with patch.object(DriverStatement, "execute", count):
+            yield counted
     finally:
         for name, listener in listeners:
             event.remove(Engine, name, listener)

@@ -8,7 +8,9 @@ from shop_writer import ShopWriter
 from statements import counted_statements
 
 from server.api.snapshot_cache import CachedSnapshot
+from server.auth import devices
 from server.db.position_signal import PositionSignal
+from server.ledger.ingest import last_pos
 from server.projection.definitions import change_count
 from server.projection.rebuild import rebuild
 from server.projection.worker import Projector
@@ -49,8 +51,8 @@ def test_a_batch_takes_the_statements_of_one_event(station):
     for first, last in ((2, 2), (3, 4)):
         with counted_statements() as counted:
             assert send(first, last) == 200
-        # The device; the log, the end of the ledger; their new values. The driver inserts the events.
-        assert (len(counted.texts), counted.commits) == (6, 2), counted.texts
+        # The device; the log, the end of the ledger; their new values. All in the transaction of the events.
+        assert (len(counted.texts), counted.commits) == (6, 1), counted.texts
 
 
 def test_a_heartbeat_reads_no_definition(station, shop_writer):
@@ -60,8 +62,8 @@ def test_a_heartbeat_reads_no_definition(station, shop_writer):
     before = beat()
     with counted_statements() as counted:
         assert beat() == before
-    # The device; the heartbeat, the hub, the log, the clock; whether a definition changed.
-    assert (len(counted.texts), counted.commits) == (6, 2), counted.texts
+    # The device, the hub, the log, the clock; whether a definition changed. The heartbeat has a transaction of its own.
+    assert (len(counted.texts), counted.commits) == (5, 2), counted.texts
     assert [counted.naming(table) for table in DEFINITIONS] == [[], []]
     shop_writer.say("stage.define", 0, stage="oven", name="Oven", type="process")
     shop_writer.settle()
@@ -70,6 +72,24 @@ def test_a_heartbeat_reads_no_definition(station, shop_writer):
     shop_writer.say("code.bind", None, code="4711", as_="item", to="WO-1")
     shop_writer.settle()
     assert beat()[1] != changed[1]
+
+
+def test_a_token_that_is_revoked_between_two_requests_is_refused_at_once(station, store, hub_app):
+    send, beat = station
+    name = "saw-1"
+    assert (send(2, 2), beat()[0]) == (200, 200)
+    with store.write() as connection:
+        devices.revoke(connection, name, 1)
+    before = last(store)
+    assert (send(3, 3), send(3, 3)) == (401, 401)
+    assert last(store) == before
+    with pytest.raises(KeyError):  # the answer of a refusal has no version
+        beat()
+
+
+def last(store):
+    with store.read() as connection:
+        return last_pos(connection)
 
 
 def test_a_planned_definition_is_in_the_snapshot_from_its_time_on(shop_writer, store):

@@ -122,3 +122,23 @@ def test_a_thread_that_ends_in_its_turn_leaves_its_writes_to_the_others(store):
     assert group.waiting == 1
     assert group.run(add("saw-1")) == "saw-1"
     assert (stored(store), group.waiting) == ({"saw-1"}, 0)
+
+
+def test_a_write_shortly_after_a_transaction_waits_for_those_that_come_meanwhile(store):
+    threads, calls, pauses = ThreadPoolExecutor(1), [], []
+
+    def pause(_seconds):
+        pauses.append(group.waiting)
+        if len(pauses) == 1:
+            calls.append(threads.submit(group.run, add("saw-3")))
+            until(lambda: group.waiting == 2)
+
+    group = GroupCommit(store.write, now_s=lambda: 7.0, pause=pause)
+    assert group.run(add("saw-1")) == "saw-1"
+    assert pauses == []  # after a quiet time at once
+    with counted_statements() as counted:
+        assert group.run(add("saw-2")) == "saw-2"
+        assert calls[0].result(30) == "saw-3"
+    assert pauses == [1, 2]  # the second pause brought no further write
+    assert counted.commits == 1
+    threads.shutdown()
