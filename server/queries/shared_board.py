@@ -14,8 +14,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, func, select
 
 from server.db.store import Store
-from server.projection.tables import item
-from server.projection.worker import projected_pos
+from server.projection.tables import PROJECTED_POS, item, projection
 from server.queries.alerts import BoardState
 from server.queries.board_state import AlertList
 from server.queries.lag import Lag
@@ -39,11 +38,16 @@ class BoardAnswer(NamedTuple):
 
 
 Stamp = tuple[int, int | None]
+_STAMP = select(
+    select(projection.c.v).where(projection.c.k == PROJECTED_POS).scalar_subquery(),
+    select(func.max(item.c.changed)).scalar_subquery(),
+)
 
 
 def stamp_of(connection: Connection) -> Stamp:
     """What changes with each projected event and with each refold of an item."""
-    return projected_pos(connection), connection.execute(select(func.max(item.c.changed))).scalar()
+    pos, changed = connection.execute(_STAMP).one()
+    return pos or 0, changed
 
 
 @dataclass(slots=True)
@@ -62,6 +66,8 @@ class SharedBoard:
     live: LiveShop = field(default_factory=LiveShop)  # for a computation only, which has the lock
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _last: tuple[float, Stamp, BoardAnswer] | None = None
+    _compare_lock: threading.Lock = field(default_factory=threading.Lock)
+    _compared: tuple[float, Stamp] | None = None  # when the database was asked for its stamp, and this
 
     def answer(self, store: Store, compute: Callable[[Connection], BoardAnswer], *, follows: bool) -> BoardAnswer:
         """The answer for one viewer. `follows`: a page that asks again by itself.
@@ -98,8 +104,15 @@ class SharedBoard:
         age_s = self.now_s() - began_s
         if age_s >= (self.keep_s if follows else self.every_s):
             return None
-        with store.read() as connection:
-            same = stamp_of(connection) == stamp
-        if same:
+        if self._stamp(store, arrived_s) == stamp:
             return answer
         return answer._replace(behind=True) if follows and age_s < self.every_s else None
+
+    def _stamp(self, store: Store, arrived_s: float) -> Stamp:
+        """The stamp of the database after a viewer arrived; viewers who wait for one that was asked for since share it."""
+        with self._compare_lock:
+            if self._compared is None or self._compared[0] <= arrived_s:
+                asked_s = self.now_s()
+                with store.read() as connection:
+                    self._compared = asked_s, stamp_of(connection)
+            return self._compared[1]

@@ -1,8 +1,9 @@
 """Board: the current alerts and the line, now or as of a past time."""
 
 from datetime import timedelta
+from typing import Any
 
-from flask import Blueprint, g, render_template, request
+from flask import Blueprint, Response, g, render_template, request
 from sqlalchemy import Connection, and_, func, select
 
 from server.api.health import backup_note, hub_faults, lost_by_restore, unused_patterns
@@ -25,55 +26,68 @@ from server.queries.stock_change import stock_change
 from server.query_words import PAST_WORDS, query_words
 from server.web.age_strip import strip
 from server.web.board_dates import date_fields
-from server.web.stock_change import change_table
+from server.web.shared_page import REFRESH, following_page
+from server.web.stock_change import ChangeTable, change_table
 from server.web.template_filters import read_lag, read_site, shop_locale
 
 blueprint = Blueprint("board", __name__)
-REFRESH = "X-Refresh"  # the header of a page that follows the shop (`live.js`)
 FIRST = 7  # alerts that are visible without opening the rest
 
 
 @blueprint.get("/")
 @readers
 @query_words(*PAST_WORDS, "against")
-def board() -> str:
+def board() -> Response | str:
     """The board now, or as of a past time and as known at a position; `against`: what came and went since another time."""
+    past = _asked_board() if request.args else None
+    if past is not None:
+        return render_template("board.html", **past)
+    answer = board_now()
+    return following_page("board.html", answer, lambda: _page(answer, shop_locale(), answer.shop.now_us, None, None))
+
+
+def _asked_board() -> dict[str, Any] | None:
+    """The variables of the page for the query of the request; None where it asks for the present."""
     now_us = current_hub().clock.utc_us()
     with current_hub().store.read() as connection:
         locale = shop_locale(connection)
         past, against_us = asked_past(connection, now_us), asked_against(connection, now_us)
-        asked_us = past.time_us if past.is_past or against_us is not None else None
-        answer, change = None, None
-        if asked_us is not None and against_us is not None:
-            from_us, asked_us = sorted((asked_us, against_us))
+        if against_us is not None:
+            from_us, asked_us = sorted((past.time_us, against_us))
             answer = _board_at(connection, locale, asked_us, None)
             was = board_state_at(connection, locale, from_us)
             change = change_table(stock_change(connection, was, answer.shop), locale)
-        elif asked_us is not None:
-            answer = _board_at(connection, locale, past.at_us, past.known)
-    answer = board_now() if answer is None else answer
+            return _page(answer, locale, now_us, asked_us, change)
+        if past.is_past:
+            return _page(_board_at(connection, locale, past.at_us, past.known), locale, now_us, past.time_us, None)
+    return None
+
+
+def _page(
+    answer: BoardAnswer, locale: LocaleFormat, now_us: int, asked_us: int | None, change: ChangeTable | None
+) -> dict[str, Any]:
+    """The variables of the template."""
     shop = answer.shop
     longest_s = max((tile.ages.max_s or 0 for tile in shop.line.tiles if not tile.stage.target_s), default=1)
     strips = {
         tile.stage.stage: strip(tile.ticks, tile.bars, tile.stage.target_s, longest_s) for tile in shop.line.tiles
     }
-    return render_template(
-        "board.html",
-        page="board",
-        now_us=now_us if asked_us is not None else shop.now_us,
-        asked_us=asked_us,
-        line=shop.line,
-        strips=strips,
-        finished=answer.finished,
-        late=answer.late,
-        due_today=answer.due_today,
-        alerts=answer.listed.alerts,
-        alert_count=answer.listed.total,
-        first=FIRST,
-        behind=answer.behind,
-        change=change,
-        dates=date_fields(locale, now_us, asked_us, None if change is None else change.from_us),
-    )
+    return {
+        "page": "board",
+        "now_us": now_us,
+        "asked_us": asked_us,
+        "line": shop.line,
+        "strips": strips,
+        "finished": answer.finished,
+        "late": answer.late,
+        "due_today": answer.due_today,
+        "alerts": answer.listed.alerts,
+        "alert_count": answer.listed.total,
+        "first": FIRST,
+        "behind": answer.behind,
+        "change": change,
+        "dates": date_fields(locale, now_us, asked_us, None if change is None else change.from_us),
+    }
 
 
 def board_now() -> BoardAnswer:

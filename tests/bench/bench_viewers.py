@@ -45,7 +45,8 @@ def _figures(engine: str, place: Path, database: str, seconds: float) -> Iterato
     each_ms = (streams.cpu_s - alone.cpu_s) * 1000 / max(streams.watched.events, 1)
     yield bound(f"{engine}: processor of a notification to a page", each_ms, "ms", at_most=0.2)
     shown = [seconds * 1000 for seconds in pages.watched.shown_s]
-    note = f"{pages.watched.pages} pages, hub {pages.cpu_s / seconds:.0%} of a core"
+    watched = pages.watched
+    note = f"{watched.pages} pages, {watched.unchanged} of them unchanged, hub {pages.cpu_s / seconds:.0%} of a core"
     yield bound(f"{engine}: green to page, p95, {shape}", quantile(shown, 0.95), "ms", at_most=1000, note=note)
     yield bound(f"{engine}: green to page, median", median(shown), "ms", at_most=500)
 

@@ -15,14 +15,22 @@ RECV_BYTES = 262_144
 
 @dataclass(eq=False)
 class Viewer:
-    """One page. `notified`: the scans of the stream that no fetched page contains yet; `fetching`: those of the request."""
+    """One page. `notified`: the scans of the stream that no fetched page contains yet, with their positions.
+
+    `pos`: the position that the last page contains; `tag`: what names it; `behind`: whether the hub had a later one.
+    """
 
     stream: socket.socket
     page: socket.socket
     lines: bytes = b""
     answer: bytes = b""
-    notified: list[tuple[str, int]] = field(default_factory=list)
-    fetching: list[tuple[str, int]] | None = None
+    notified: list[tuple[int, str, int]] = field(default_factory=list)
+    again: bool = False
+    behind: bool = False
+    fetching: bool = False
+    pos: int = 0
+    tag: bytes = b""
+    streamed: int = 0
     counts: dict[str, int] = field(default_factory=dict)
     sent_s: float = 0.0
     due_s: float = 0.0
@@ -33,13 +41,14 @@ class Viewers:
 
     `recorded_s`: the monotonic time of a station's scan, by its number in the station's log. `shown_s`: seconds from the
     record of each scan to the end of the first page of each viewer that contains it. `events`: received notifications.
+    `unchanged`: of the `pages`, those that were answered without a body.
     """
 
     def __init__(
         self, port: int, count: int, path: str, recorded_s: Callable[[str, int], float], *, fetch: bool
     ) -> None:
         self.shown_s: list[float] = []
-        self.events = self.pages = 0
+        self.events = self.pages = self.unchanged = 0
         self._port, self._path, self._recorded_s, self._fetch = port, path, recorded_s, fetch
         self._selector = selectors.DefaultSelector()
         self._viewers = [self._open(number) for number in range(count)]
@@ -88,33 +97,56 @@ class Viewers:
                 read(viewer)
             now = time.monotonic()
             for viewer in self._viewers if self._fetch else ():
-                if viewer.notified and viewer.fetching is None and viewer.due_s <= now:
-                    viewer.fetching, viewer.notified, viewer.sent_s = viewer.notified, [], now
-                    head = f"GET {self._path} HTTP/1.1\r\nHost: hub\r\nAccept: text/html\r\nX-Refresh: 1\r\n\r\n"
-                    viewer.page.sendall(head.encode())
+                if (viewer.notified or viewer.again) and not viewer.fetching and viewer.due_s <= now:
+                    viewer.fetching, viewer.again, viewer.sent_s = True, False, now
+                    head = f"GET {self._path} HTTP/1.1\r\nHost: hub\r\nAccept: text/html\r\nX-Refresh: 1\r\n".encode()
+                    tag = b"If-None-Match: " + viewer.tag + b"\r\n" if viewer.tag else b""
+                    viewer.page.sendall(head + tag + b"\r\n")
 
     def _notify(self, viewer: Viewer) -> None:
         viewer.lines += viewer.stream.recv(RECV_BYTES)
         *whole, viewer.lines = viewer.lines.split(b"\n")
         for line in whole:
+            if line.startswith(b"id: "):
+                viewer.streamed = int(line.rpartition(b":")[2])
             data = json.loads(line[6:]) if line.startswith(b"data: {") else {}
             if data.get("kind") == "scan":
                 self.events += 1
                 number = viewer.counts[data["station"]] = viewer.counts.get(data["station"], -1) + 1
-                viewer.notified.append((data["station"], number))
+                viewer.notified.append((viewer.streamed, data["station"], number))
+        self._show(viewer)
 
     def _receive(self, viewer: Viewer) -> None:
         viewer.answer += viewer.page.recv(RECV_BYTES)
         head, blank, body = viewer.answer.partition(b"\r\n\r\n")
-        if not blank or len(body) < int(head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0]):
+        same = head.startswith(b"HTTP/1.1 304 ")
+        if not blank or (not same and len(body) < int(_header(head, b"content-length"))):
             return
-        if not head.startswith(b"HTTP/1.1 200 "):
+        if not same and not head.startswith(b"HTTP/1.1 200 "):
             msg = f"{self._path} was answered {head[:200]!r}; expected 200."
             raise RuntimeError(msg)
-        now, shown = time.monotonic(), viewer.fetching or []
+        now = time.monotonic()
         self.pages += 1
-        if b"data-behind" in body:  # a shared picture from before the newest scan
-            viewer.notified, shown = shown + viewer.notified, []
-        self.shown_s += [now - self._recorded_s(station, number) for station, number in shown]
-        viewer.answer, viewer.fetching = b"", None
+        self.unchanged += same
+        if not same:
+            viewer.tag, viewer.pos = _header(head, b"etag"), int(body.partition(b'data-pos="')[2].partition(b'"')[0])
+            viewer.behind = b'data-behind="1"' in body
+        viewer.again |= viewer.behind
+        viewer.answer, viewer.fetching = b"", False
         viewer.due_s = viewer.sent_s + max(REST_S, REST_TIMES * (now - viewer.sent_s))
+        self._show(viewer)
+
+    def _show(self, viewer: Viewer) -> None:
+        """Record the notified scans that the last page contains."""
+        now = time.monotonic()
+        shown = [scan for scan in viewer.notified if scan[0] <= viewer.pos]
+        viewer.notified = [scan for scan in viewer.notified if scan[0] > viewer.pos]
+        self.shown_s += [now - self._recorded_s(station, number) for _, station, number in shown]
+
+
+def _header(head: bytes, name: bytes) -> bytes:
+    """The value of a header of an answer."""
+    for line in head.split(b"\r\n"):
+        if line.lower().startswith(name + b":"):
+            return line.partition(b":")[2].strip()
+    return b""

@@ -27,6 +27,8 @@ let requests = 0;
 let refreshPending = false;
 let lastRefresh = 0;
 let tookMs = 0;
+let tag = null; // names the picture of the page; a hub that has no other answers 304
+let behind = false; // a scan came after that picture
 let timer = 0;
 let secondTimer = 0;
 
@@ -219,28 +221,41 @@ function refresh() {
   }, GIVE_UP_MS);
   const options = { headers: { Accept: "text/html", "X-Refresh": "1" }, cache: "no-store", credentials: "same-origin" };
   if (abort) options.signal = abort.signal;
+  if (tag) options.headers["If-None-Match"] = tag;
   let answered = false;
+  let newTag = null;
   fetch(location.href.split("#")[0], options)
     .then((answer) => {
+      if (answer.status === 304) return null;
       const why = troubleOf(answer);
+      newTag = answer.headers.get("ETag");
       return why ? Promise.reject(why) : answer.text();
     })
     .then((text) => {
       answered = true;
-      if (request === number) showPicture(new DOMParser().parseFromString(text, "text/html"), sent);
+      if (request === number && text !== null) {
+        showPicture(new DOMParser().parseFromString(text, "text/html"));
+        tag = newTag;
+      }
+      if (request === number) confirmPicture(sent);
       end(number, null);
     })
     .catch((error) => end(number, error.word ? error : answered ? TOO_OLD : AWAY))
     .then(() => clearTimeout(givenUp));
 }
 
-function showPicture(fresh, sent) {
+function showPicture(fresh) {
   const now = fresh.getElementById("live-state");
   if (!now) throw new Error("not a page of the hub");
   patchPage(fresh);
   signedOut = Boolean(state.dataset.visitor) && now.dataset.visitor !== state.dataset.visitor;
   pictureOf = now.dataset.at;
-  refreshPending = refreshPending || Boolean(now.dataset.behind); // a scan came after this picture
+  behind = Boolean(now.dataset.behind);
+}
+
+// The hub answered with this picture, or that it has no other.
+function confirmPicture(sent) {
+  refreshPending = refreshPending || behind;
   goodAt = sent;
   followed = true;
 }

@@ -1,15 +1,17 @@
 """The board of the present is computed once for all viewers, at most every 250 ms, and no viewer keeps an old one."""
 
 import threading
+import time
 
 import pytest
 from shop_writer import ShopWriter
 
 from server.context import HubLimits
 from server.locale_format import LocaleFormat
+from server.queries import shared_board
 from server.queries.board_state import AlertList, board_state_now
 from server.queries.lag import lag_of
-from server.queries.shared_board import BoardAnswer, SharedBoard
+from server.queries.shared_board import BoardAnswer, SharedBoard, stamp_of
 from server.queries.stage_summary import StockSummary
 
 REFRESH = {"X-Refresh": "1"}
@@ -116,6 +118,41 @@ def test_viewers_who_wait_for_a_computation_share_it(look, shop_writer):
         thread.join(10)
     assert len(answers) == 5
     assert look.board.computed == 1
+
+
+def test_viewers_who_wait_share_the_question_whether_a_scan_came(look, shop_writer, monkeypatch):
+    arrived, go, asked = threading.Semaphore(0), threading.Event(), []
+
+    def now_s():
+        arrived.release()
+        return time.monotonic()
+
+    def asks(connection):
+        asked.append(threading.current_thread())
+        assert go.wait(10)
+        return stamp_of(connection)
+
+    board = SharedBoard(every_s=60, keep_s=60, now_s=now_s)
+    first = board.answer(shop_writer.store, look.compute, follows=True)
+    monkeypatch.setattr(shared_board, "stamp_of", asks)
+    while arrived.acquire(blocking=False):
+        pass
+    answers = []
+    viewers = [
+        threading.Thread(
+            target=lambda: answers.append(board.answer(shop_writer.store, look.compute, follows=True).behind)
+        )
+        for _ in range(6)
+    ]
+    for viewer in viewers:
+        viewer.start()
+    for _ in range(2 * len(viewers) + 1):  # each has arrived, and the first one asks
+        assert arrived.acquire(timeout=10)
+    go.set()
+    for viewer in viewers:
+        viewer.join(10)
+    assert answers == [first.behind] * len(viewers)
+    assert len(asked) <= 2
 
 
 class TestPages:
