@@ -66,7 +66,7 @@ def documented(
     def decorate(view: Callable[..., Any]) -> Any:
         described = validate(view)
         described.answer, described.files = answer, files
-        described.query_words = () if query is None else query.__struct_fields__
+        described.query_words = () if query is None else query.__struct_encode_fields__
         return described
 
     return decorate

@@ -54,7 +54,7 @@ def work_in_process() -> Response:
     now_us = current_hub().clock.utc_us()
     by = _by(request.args.get("by", GroupBy.STAGE.value))
     limit, cursor = page_of()
-    after = _after_row(cursor, by)
+    after = after_row(cursor, by)
     with current_hub().store.read() as connection:
         lag = lag_of(connection, now_us)
         past = asked_past(connection, now_us, lag.pos)
@@ -91,7 +91,7 @@ def value() -> Response:
     across = _value_by("across", ValueBy.STAGE if by == ValueBy.COMPONENT else ValueBy.COMPONENT)
     wanted = {each: request.args[each] for each in ValueBy if each in request.args}
     limit, cursor = page_of()
-    after = _after_row(cursor, by)
+    after = after_row(cursor, by)
     with current_hub().store.read() as connection:
         lag = lag_of(connection, now_us)
         past = asked_past(connection, now_us, lag.pos)
@@ -239,7 +239,7 @@ def _flag(name: str) -> bool:
     return text == "1"
 
 
-def _after_row(cursor: str, by: GroupBy | ValueBy) -> wip_answer.RowCursor | None:
+def after_row(cursor: str, by: str) -> wip_answer.RowCursor | None:
     """The place of the last row of the page before, from its cursor. Raises `ApiError` 400."""
     if not cursor:
         return None

@@ -9,6 +9,7 @@ called "other": the stock at the end is read too, and `gap` says how far its val
 [[2, 1], [1, -1]]
 """
 
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
@@ -60,6 +61,10 @@ class RollForward(NamedTuple):
     rows: tuple[RollRow, ...]
     total: RollRow
     gap: int
+
+    def start_after(self, key: str | None) -> int:
+        """The place of the first row behind a key, whether the row of that key is still there or not."""
+        return bisect_right(self.rows, _place(key), key=lambda row: _place(row.key))
 
 
 class Period(NamedTuple):
@@ -159,7 +164,7 @@ def roll_forward(connection: Connection, period: Period, by: RollBy, step: int =
     flows: dict[str | None, Counter[ValueLine]] = {}
     for entry in ends.between:
         flows.setdefault(key_of(entry, by), Counter())[entry.line] += entry.amount
-    keys = sorted(opening.keys() | closing.keys() | flows.keys(), key=lambda key: (key is None, key or ""))
+    keys = sorted(opening.keys() | closing.keys() | flows.keys(), key=_place)
     rolled = {key: opening[key] + sum(flows.get(key, Counter()).values()) for key in keys}
     gap = sum(abs(closing[key] - rolled[key]) for key in keys)
     lines = [line for line in ValueLine if any(line in of_key and of_key[line] for of_key in flows.values())]
@@ -208,6 +213,10 @@ def _made(period: Period, by: RollBy, rows: list[RollRow], gap: int, step: int) 
     )
     kept = tuple(row for row in scaled if row.opening or row.closing or row.lines)
     return RollForward(by, period.from_us, period.to_us, period.known, kept, total, gap)
+
+
+def _place(key: str | None) -> tuple[bool, str]:
+    return (key is None, key or "")
 
 
 def _sums(entries: Iterable[ValueEntry], by: RollBy) -> Counter[str | None]:

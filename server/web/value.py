@@ -12,6 +12,7 @@ from server.auth.gate import readers
 from server.context import current_hub
 from server.queries.as_known_at import past_stock
 from server.queries.component_bill import made_here
+from server.queries.roll_forward import RollBy
 from server.queries.valuation import Valuation
 from server.queries.value_slices import ValueBy, ValueRow, ValueSlices, chosen, leaves, ranked, value_slices
 from server.query_words import PAST_WORDS, query_words
@@ -20,6 +21,7 @@ from server.web.display_names import DisplayNames
 from server.web.listing import Listing, page_number
 from server.web.table_file import FORMS, amount, quantity, table_file
 from server.web.template_filters import item_href, read_lag, shop_locale
+from station.core.master_data import MasterData
 
 blueprint = Blueprint("value", __name__)
 PATH = "/value"
@@ -55,6 +57,10 @@ def page() -> str:
     listing = Listing(number, len(rows), _query(asked), PATH)
     columns, rest = _columns(slices.total.parts)
     names = DisplayNames(valuation.master_data, valuation.at_us)
+
+    def name(by: ValueBy, key: str | None) -> str:
+        return key_name(by, key, names, valuation.master_data, valuation.at_us)
+
     return render_template(
         "value.html",
         page="value",
@@ -73,10 +79,9 @@ def page() -> str:
         postings=lambda item: f"{item_href(item)}#accounts",
         made_here=_made_here(asked.by, rows, valuation),
         bill=bill_address,
-        selected=[
-            (by, _name(by, key or None, names, valuation), _without(asked, by)) for by, key in asked.wanted.items()
-        ],
-        name=lambda by, key: _name(by, key, names, valuation),
+        selected=[(by, name(by, key or None), _without(asked, by)) for by, key in asked.wanted.items()],
+        name=name,
+        against=_against(asked, valuation.at_us),
         decimals=lambda row: _decimals(asked.by, row, valuation),
         file=f"{PATH}.csv?{urlencode(_query(asked))}",
         **names.for_templates(),
@@ -159,12 +164,19 @@ def _made_here(by: ValueBy, rows: Iterable[ValueRow], valuation: Valuation) -> f
     return made_here(components, valuation.master_data, valuation.at_us)
 
 
+def _against(asked: Asked, at_us: int) -> str:
+    """The address of the roll-forward that ends at the time of this page, by the same attribute where it has it."""
+    by = {"by": asked.by.value} if asked.by.value in list(RollBy) else {}
+    to = {} if page_past() is None else {"to": str(at_us)}
+    return f"/rollforward?{urlencode(by | to)}" if by or to else "/rollforward"
+
+
 def _without(asked: Asked, by: ValueBy) -> str:
     """The address without one of the keys that select."""
     return f"{PATH}?{urlencode({word: text for word, text in _query(asked).items() if word != by})}"
 
 
-def _name(by: ValueBy, key: str | None, names: DisplayNames, valuation: Valuation) -> str:
+def key_name(by: ValueBy, key: str | None, names: DisplayNames, definitions: MasterData, at_us: int) -> str:
     """A key in the words of the shop."""
     if not key:
         return WITHOUT.get(by, "none")
@@ -176,7 +188,7 @@ def _name(by: ValueBy, key: str | None, names: DisplayNames, valuation: Valuatio
         routing, _, number = key.rpartition("/")
         return f"{number}, {routing}" if routing else number
     if by in (ValueBy.PRODUCT, ValueBy.COMPONENT):
-        product = valuation.master_data.product(key, valuation.at_us)
+        product = definitions.product(key, at_us)
         return _WORK.get(key) or (product.name if product else "") or key
     return key
 

@@ -1,0 +1,75 @@
+"""Period query: the query words `from`, `to` and `known` of a roll-forward.
+
+`from` and `to` are times as in `as_of`. Without them the period is that from the begin of the local month to now. `known` is
+the position of the ledger at which the opening was known, by default the one that the ledger had reached at `from`.
+"""
+
+from datetime import datetime, tzinfo
+
+from flask import request
+from sqlalchemy import Connection
+
+from server.api.past_query import CLOCK_SKEW_US, time_of
+from server.api_errors import ApiError
+from server.context import current_hub
+from server.locale_format import SECOND_US
+from server.projection.worker import projected_pos
+from server.queries.roll_forward import Period, RollBy, position_at
+from server.queries.site import current_locale
+
+FROM, TO, KNOWN = "from", "to", "known"
+PERIOD_WORDS = (FROM, TO, KNOWN)
+
+
+def asked_period(connection: Connection, now_us: int) -> Period:
+    """The period that the request asks for. Raises `ApiError` 400."""
+    zone = current_locale(connection, current_hub().config, now_us).zone
+    to_us = _time(TO, zone, now_us)
+    to_us = now_us if to_us is None else min(to_us, now_us)
+    from_us = _time(FROM, zone, now_us)
+    from_us = month_begin(to_us, zone) if from_us is None else from_us
+    if from_us > to_us:
+        came = f"from {request.args.get(FROM, '')[:40]!r}, which is after `to`"
+        raise ApiError(400, came, "two times, the earlier one as `from`", "Exchange the two.")
+    pos = projected_pos(connection)
+    return Period(from_us, to_us, now_us, _known(connection, from_us, pos), pos)
+
+
+def month_begin(at_us: int, zone: tzinfo) -> int:
+    """The first moment of the local month that a time is in; a month has just begun for the moment itself.
+
+    >>> from datetime import UTC
+    >>> month_begin(1_790_000_000_000_000, UTC), month_begin(1_788_220_800_000_000, UTC)
+    (1788220800000000, 1785542400000000)
+    """
+    local = datetime.fromtimestamp((at_us - 1) / SECOND_US, zone)
+    first = datetime.combine(local.date().replace(day=1), datetime.min.time(), tzinfo=zone)
+    return round(first.timestamp() * SECOND_US)
+
+
+def asked_by() -> RollBy:
+    """The query word `by`, by default component. Raises `ApiError` 400."""
+    text = request.args.get("by") or RollBy.COMPONENT
+    try:
+        return RollBy(text)
+    except ValueError:
+        raise ApiError(400, f"by {text[:40]!r}", f"one of {', '.join(RollBy)}", "Leave it out for component.") from None
+
+
+def _time(word: str, zone: tzinfo, now_us: int) -> int | None:
+    text = request.args.get(word, "")
+    at_us = time_of(text, zone, word)
+    if at_us is not None and at_us > now_us + CLOCK_SKEW_US:
+        raise ApiError(400, f"{word} {text[:40]!r}, which is in the future", "a past time", "Leave it out for now.")
+    return at_us
+
+
+def _known(connection: Connection, from_us: int, pos: int) -> int:
+    text = request.args.get(KNOWN, "")
+    if not text:
+        return position_at(connection, from_us, pos)
+    known = int(text) if text.isascii() and text.isdecimal() and len(text) <= 18 else -1
+    if not 0 <= known <= pos:
+        expected = f"a position from 0 to {pos}"
+        raise ApiError(400, f"known {text[:40]!r}", expected, "Leave it out for what was known at `from`.")
+    return known
