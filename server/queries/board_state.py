@@ -39,7 +39,7 @@ from server.queries.findings import (
 )
 from server.queries.hub_alerts import UNDEFINED_STAGE, of_undefined_stages
 from server.queries.live_shop import LiveShop
-from server.queries.live_sums import live_sums
+from server.queries.live_sums import live_sums, live_sums_at
 from server.queries.order_family import without_members
 from server.queries.rule_settings import rules_on
 from server.queries.stage_load import stage_loads
@@ -66,6 +66,19 @@ def board_state_now(
         return _board_state(connection, sums, valuation, locale, None)
     live.refresh(connection, valuation, locale.day_bounds(now_us)[0])
     return _board_state(connection, live_sums(live.stock, valuation), valuation, locale, None, live.moves.moved_on())
+
+
+def board_state_since(
+    connection: Connection, locale: LocaleFormat, at_us: int, now_us: int, live: LiveShop
+) -> BoardState | None:
+    """As `board_state_at`, from what the process has in memory; None where it has nothing, or too much happened since."""
+    if not live.stock.loads:
+        return None
+    definitions = master_data(connection)
+    live.refresh(connection, Valuation(definitions, now_us), locale.day_bounds(now_us)[0])
+    valuation = Valuation(definitions, at_us)
+    sums = live_sums_at(connection, live.stock, valuation, at_us)
+    return None if sums is None else _board_state(connection, sums, valuation, locale, at_us)
 
 
 def board_state_at(connection: Connection, locale: LocaleFormat, at_us: int) -> BoardState:

@@ -3,13 +3,16 @@
 Each write of the rows of an item gives its row of `item` a new, greater number in `changed`.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Select, and_, case, func, select
+from sqlalchemy import Connection, Select, and_, case, func, select, union_all
 
+from server.projection.item_rows import operations_text
 from server.projection.tables import item, parcel
-from server.queries.stock_source import has_members
+from server.queries.current_stock import StockRow
+from server.queries.historical_stock import released_later, stock_at
+from server.queries.stock_source import has_members, selects_at, times_of
 from station.core.ledger.parcels import LIVE
 
 AT_ONCE = 500  # items in one statement
@@ -18,11 +21,13 @@ AT_ONCE = 500  # items in one statement
 class PieceRow(NamedTuple):
     """A quantity of one item in one form; of an item without such, `state` is None. Times UTC us.
 
-    `stage` is "" between stages. `members`: 1 for what is not started of an order that has lots or serials of its own.
+    `last_us`: of its last event. `stage` is "" between stages. `members`: 1 for what is not started of an order that has
+    lots or serials of its own.
     """
 
     item: str
     status: str
+    last_us: int
     changed: int
     order: str
     product: str | None
@@ -63,6 +68,53 @@ def rows_of(connection: Connection, names: Iterable[str]) -> Iterator[PieceRow]:
         yield from _read(connection, _rows().where(item.c.item.in_(chunk)))
 
 
+def rows_then(connection: Connection, at_us: int, names: Collection[str], most: int) -> list[PieceRow] | None:
+    """The rows of a past time (UTC us) of the items with an event since; None for more than `most` pieces.
+
+    `names`: the open ones of these items.
+    """
+    moved, moved_later, stayed, _ = selects_at()
+    queries: list[Any] = [union_all(moved, moved_later).limit(most + 1)]
+    queries += [stayed.where(item.c.item.in_(chunk)) for chunk in in_chunks(names)]
+    forms: dict[tuple[str, int], PieceRow] = {}
+    for query in queries:
+        pieces = connection.execute(query, times_of(at_us)).all()
+        if len(pieces) > most:
+            return None
+        for piece in pieces:
+            row, key = _row_then(piece), (piece.item, piece.put)
+            forms[key] = row if key not in forms else _joined(forms[key], row)
+    rows = list(forms.values())
+    late = released_later(connection, {row.item for row in rows if row.released_us is None}, at_us)
+    if late:
+        rows = [row for row in rows if row.item not in late]
+        rows += [_late_row(row) for row in stock_at(connection, at_us, late)]
+    return sorted(rows, key=lambda row: row.item)
+
+
+def _row_then(r: Any) -> PieceRow:
+    return PieceRow(
+        r.item, "open", 0, 0, r.order_, r.product, r.routing, r.released_us, r.ordered_milli, r.over_milli, r.due, r.state,
+        r.stage, r.operation, r.entered, r.reached, r.scanned, r.qty_milli, r.since_us, r.at_stage_since_us, False, None,
+        r.members,
+    )  # fmt: skip
+
+
+def _late_row(r: StockRow) -> PieceRow:
+    """The row of an item that was released later, so that nothing of it was not started."""
+    return PieceRow(
+        r.item, "open", 0, 0, r.order, r.product, r.routing, r.released_us, r.ordered_milli, r.over_milli, r.due, r.state,
+        r.stage or "", r.operation, r.entered, r.reached, operations_text(r.scanned), r.qty_milli, r.since_us,
+        r.at_stage_since_us, False, None, 0,
+    )  # fmt: skip
+
+
+def _joined(row: PieceRow, other: PieceRow) -> PieceRow:
+    """Pieces of one form, which left it at different times, as one row."""
+    known = row.qty_milli is not None and other.qty_milli is not None
+    return row._replace(qty_milli=(row.qty_milli or 0) + (other.qty_milli or 0) if known else None)
+
+
 def orders_with_members(connection: Connection, orders: Iterable[str]) -> set[str]:
     """Of these orders, those that have lots or serials of their own."""
     found: set[str] = set()
@@ -101,7 +153,7 @@ def _rows() -> Select[Any]:
     i, p = item.c, parcel.c
     over = case((i.overrun_milli > i.finished_milli, i.overrun_milli - i.finished_milli), else_=0)
     rows = select(
-        i.item, i.status, i.changed, func.coalesce(i.order_, i.item), i.product, i.routing, i.released_us,
+        i.item, i.status, i.last_key_us, i.changed, func.coalesce(i.order_, i.item), i.product, i.routing, i.released_us,
         i.ordered_milli, over, i.due, p.state, func.coalesce(p.stage, ""), p.operation, p.entered, p.reached, p.scanned,
         p.qty_milli, p.since_us, p.at_stage_since_us, p.approx, p.station, has_members(p.state, i.item, i.order_),
     ).select_from(item.outerjoin(parcel, and_(p.item == i.item, p.state.in_(LIVE))))  # fmt: skip

@@ -67,10 +67,11 @@ class LivePiece(NamedTuple):
 
 
 class LiveItem(NamedTuple):
-    """An open item. `stations`: those at which its time of arrival is uncertain."""
+    """An open item. `last_us`: of its last event. `stations`: those at which its time of arrival is uncertain."""
 
     order: str
     due: str | None
+    last_us: int
     pieces: tuple[LivePiece, ...]
     stations: tuple[str, ...] = ()
     over: tuple[OverRow, ...] = ()
@@ -84,6 +85,12 @@ class Amount:
 
     def __init__(self) -> None:
         self.rows = self.qty_milli = 0
+
+    def copy(self) -> "Amount":
+        """The same numbers."""
+        other = Amount()
+        other.rows, other.qty_milli = self.rows, self.qty_milli
+        return other
 
 
 class LiveStock:
@@ -128,6 +135,31 @@ class LiveStock:
         self._loaded = True
         return changed
 
+    def at(self, since: Iterable[str], rows: Iterable[PieceRow]) -> "LiveStock":
+        """The stock at a past time. `since`: the items with an event since; `rows`: of that time, of all such items."""
+        then = LiveStock()
+        then.epochs, then._per_order = self.epochs, self._per_order
+        then.items, then.classes, then._numbers = dict(self.items), dict(self.classes), dict(self._numbers)
+        then.amounts = {number: amount.copy() for number, amount in self.amounts.items()}
+        then._next, then.signatures, then.estimated = self._next, Counter(self.signatures), Counter(self.estimated)
+        then.stages = {stage: pieces.copy() for stage, pieces in self.stages.items()}
+        then.dues = {due: set(names) for due, names in self.dues.items()}
+        then.released_items, then.uncounted = Counter(self.released_items), Counter(self.uncounted)
+        then.over, then.with_members = set(self.over), set(self.with_members)
+        for name in since:
+            then._remove(name)
+        for name, of_item in groupby(rows, key=_name):
+            then._add(name, list(of_item), loading=False)
+        return then
+
+    def orders_due(self) -> dict[str, int]:
+        """The number of orders with stock by due date, of an order the earliest one of its items."""
+        of_order: dict[str, str] = {}
+        for one in self.items.values():
+            if one.pieces and one.due is not None and one.due < of_order.setdefault(one.order, one.due):
+                of_order[one.order] = one.due
+        return dict(Counter(of_order.values()))
+
     def _load(self, connection: Connection) -> None:
         self._clear()
         self.loads += 1
@@ -167,6 +199,7 @@ class LiveStock:
         live = LiveItem(
             order=first.order,
             due=first.due,
+            last_us=first.last_us,
             pieces=tuple(self._piece(row) for row in pieces),
             stations=tuple(sorted({row.station for row in pieces if row.approx and row.station})),
             over=tuple(self._over(row) for row in pieces if _is_over(row)),

@@ -27,17 +27,25 @@ class PastBoard(NamedTuple):
 
 @contextmanager
 def past_board(
-    connection: Connection, locale: LocaleFormat, known: int | None, at_us: int | None, now_us: int
+    connection: Connection,
+    locale: LocaleFormat,
+    known: int | None,
+    at_us: int | None,
+    now_us: int,
+    shop: BoardState | None = None,
 ) -> Iterator[PastBoard]:
     """The snapshot of a past time, or of the present as it was known.
 
-    `known`: as known at this position, None: now. `at_us`: as of this time (UTC us), None: now.
+    `known`: as known at this position, None: now. `at_us`: as of this time (UTC us), None: now. `shop`: the snapshot as
+    it is known now, where the caller has it.
     """
     time_us = now_us if at_us is None else at_us
     if known is None:
-        shop = (
-            board_state_now(connection, locale, now_us) if at_us is None else board_state_at(connection, locale, at_us)
-        )
+        if shop is None:
+            is_now = at_us is None
+            shop = (
+                board_state_now(connection, locale, now_us) if is_now else board_state_at(connection, locale, time_us)
+            )
         yield PastBoard(shop, connection, lambda: past_stock(connection, None, at_us, now_us)[1])
         return
     with shop_known_at(connection, known) as known_shop:
@@ -46,5 +54,5 @@ def past_board(
         stock = known_without_members(connection, known_shop, stock, valuation, at_us)
         around = and_(move.c.at_us > time_us - MOVES_US, move.c.at_us <= time_us + MOVES_US, move.c.pos <= known)
         known_shop.copy_rows(move, around, differ | known_shop.folded)
-        shop = board_state_of(known_shop.scratch, stock, valuation, locale)
-        yield PastBoard(shop, known_shop.scratch, lambda: stock)
+        then = board_state_of(known_shop.scratch, stock, valuation, locale)
+        yield PastBoard(then, known_shop.scratch, lambda: stock)

@@ -7,7 +7,8 @@ No answer is computed sooner than `every_s` after the one before.
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -63,7 +64,8 @@ class SharedBoard:
     now_s: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
     computed: int = 0
-    live: LiveShop = field(default_factory=LiveShop)  # for a computation only, which has the lock
+    live: LiveShop = field(default_factory=LiveShop)  # for a computation only, which has its lock
+    _live_lock: threading.Lock = field(default_factory=threading.Lock)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _last: tuple[float, Stamp, BoardAnswer] | None = None
     _compare_lock: threading.Lock = field(default_factory=threading.Lock)
@@ -87,12 +89,21 @@ class SharedBoard:
             if self._last is not None:
                 self.sleep(max(0.0, self._last[0] + self.every_s - self.now_s()))
             began_s = self.now_s()
-            with store.read() as connection:
+            with self._live_lock, store.read() as connection:
                 stamp = stamp_of(connection)
                 answer = compute(connection)
             self.computed += 1
             self._last = (began_s, stamp, answer)
             return answer
+
+    @contextmanager
+    def newest(self, store: Store) -> Iterator[tuple[Connection, LiveShop]]:
+        """A snapshot of the database, and what the process has in memory, which may be brought to that snapshot.
+
+        No other board is computed within the block. Hold no other snapshot: whoever computes one needs a second connection.
+        """
+        with self._live_lock, store.read() as connection:
+            yield connection, self.live
 
     def _shared(self, store: Store, arrived_s: float, *, follows: bool) -> BoardAnswer | None:
         last = self._last

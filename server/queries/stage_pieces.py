@@ -30,6 +30,12 @@ class StagePieces:
     def __len__(self) -> int:
         return len(self._names)
 
+    def copy(self) -> "StagePieces":
+        """The same pieces."""
+        other = StagePieces()
+        other._arrived_us, other._names, other._held = self._arrived_us[:], self._names[:], self._held[:]
+        return other
+
     def append(self, name: str, arrived_us: int, *, held: bool) -> None:
         """Add a piece out of order; `sort` must follow."""
         self._arrived_us.append(arrived_us)

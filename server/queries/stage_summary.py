@@ -7,7 +7,7 @@ headline, which also gives the number of such items.
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, and_, case, func, literal_column, or_, select
+from sqlalchemy import ColumnElement, Connection, and_, case, literal_column, or_, select
 
 from server.projection.tables import move
 from server.queries.age_stats import AgeStats, age_s
@@ -272,18 +272,19 @@ def finished() -> ColumnElement[bool]:
 
 
 def moved_on(connection: Connection, now_us: int) -> Moves:
-    """The moves of the last shift. Reads that shift's rows only."""
+    """The moves of the last shift. Reads that shift's rows only, once."""
     c = move.c
-    of_shift = (
-        select(departed_stage().label("stage"), c.to_stage, c.item)
-        .where(and_(c.at_us > now_us - RATE_SPAN_S * 1_000_000, c.at_us <= now_us, departed()))
-        .subquery("of_shift")
-    )
-    of = of_shift.c
-    items = func.count(of.item.distinct())
-    left = {row[0]: row[1] for row in connection.execute(select(of.stage, items).group_by(of.stage))}
-    to = connection.execute(select(of.stage, of.to_stage, items).group_by(of.stage, of.to_stage))
-    return Moves(left, {(row[0], row[1]): row[2] for row in to})
+    of_shift = and_(c.at_us > now_us - RATE_SPAN_S * 1_000_000, c.at_us <= now_us, departed())
+    to: dict[tuple[str | None, str | None], list[str]] = {}
+    query = select(departed_stage(), c.to_stage, c.item).where(of_shift)
+    # The tuples of the driver: the rows of the library take a fifth more time.
+    for stage, to_stage, name in connection.execute(query).cursor.fetchall():
+        to.setdefault((stage, to_stage), []).append(name)
+    left: dict[str | None, set[str]] = {}
+    for (stage, _), names in to.items():
+        left.setdefault(stage, set()).update(names)
+    items = {stage: len(names) for stage, names in left.items()}
+    return Moves(items, {places: len(set(names)) for places, names in to.items()})
 
 
 def finished_since(connection: Connection, since_us: int, now_us: int, valuation: Valuation) -> StockSummary:

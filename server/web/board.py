@@ -14,7 +14,13 @@ from server.context import current_hub
 from server.locale_format import LocaleFormat, due_day
 from server.projection.tables import item
 from server.queries.alerts import Alert, BoardState
-from server.queries.board_state import AlertList, board_state_at, board_state_now, current_alerts
+from server.queries.board_state import (
+    AlertList,
+    board_state_at,
+    board_state_now,
+    board_state_since,
+    current_alerts,
+)
 from server.queries.hub_alerts import of_backup, of_faults
 from server.queries.lag import lag_of
 from server.queries.order_progress import is_order
@@ -58,9 +64,12 @@ def _asked_board() -> dict[str, Any] | None:
             was = board_state_at(connection, locale, from_us)
             change = change_table(stock_change(connection, was, answer.shop), locale)
             return _page(answer, locale, now_us, asked_us, change)
-        if past.is_past:
-            return _page(_board_at(connection, locale, past.at_us, past.known), locale, now_us, past.time_us, None)
-    return None
+    if not past.is_past:
+        return None
+    shop = None if past.known is not None or past.at_us is None else _state_since(locale, past.at_us)
+    with current_hub().store.read() as connection:
+        answer = _board_at(connection, locale, past.at_us, past.known, shop)
+        return _page(answer, locale, now_us, past.time_us, None)
 
 
 def _page(
@@ -107,10 +116,19 @@ def _compute(connection: Connection) -> BoardAnswer:
     return BoardAnswer(shop, listed, finished, *dues(connection, shop), lag_of(connection, now_us))
 
 
-def _board_at(connection: Connection, locale: LocaleFormat, at_us: int | None, known: int | None) -> BoardAnswer:
+def _state_since(locale: LocaleFormat, at_us: int) -> BoardState | None:
+    """The snapshot of a past time from what the process has in memory; None where that does not have it."""
+    hub = current_hub()
+    with hub.board.newest(hub.store) as (connection, live):
+        return board_state_since(connection, locale, at_us, hub.clock.utc_us(), live)
+
+
+def _board_at(
+    connection: Connection, locale: LocaleFormat, at_us: int | None, known: int | None, shop: BoardState | None = None
+) -> BoardAnswer:
     read_lag(connection)
     now_us = current_hub().clock.utc_us()
-    with past_board(connection, locale, known, at_us, now_us) as found:
+    with past_board(connection, locale, known, at_us, now_us, shop) as found:
         finished = finished_on(found.moves, found.shop)
         return BoardAnswer(found.shop, AlertList([], 0, grave=False), finished, *_dues_at(found.shop), g.lag)
 

@@ -62,6 +62,8 @@ def requests_ms(store: Store, address: str, times: int, *, changes: int = 0) -> 
     board = app.extensions["wipline"].board
     board.every_s = board.keep_s = 0.0
     client, took = app.test_client(), []
+    if address != "/":
+        client.get("/")  # the board of the present is viewed all day
     for number in range(times):
         with store.write() as connection:
             newest = connection.execute(select(func.max(item.c.changed))).scalar_one()
@@ -114,7 +116,7 @@ def open_figures(folder: Path) -> Iterator[Figure]:
             count = select(func.count()).select_from(item).where(item.c.status == "open")
             assert connection.execute(count).scalar_one() == items
         first, *boards = requests_ms(store, "/", 12, changes=CHANGES)
-        now, past = median(boards), median(requests_ms(store, an_hour_ago(), 6)[1:])
+        now, past = median(boards), median(requests_ms(store, an_hour_ago(), 12, changes=CHANGES))
         yield bound(f"first board at {items:,} open items, CPU", first, "ms", at_most=500 + 0.05 * items)
         yield bound(f"board at {items:,} open items, CPU, once for all viewers", now, "ms", at_most=100)
         yield bound(f"board as of an hour ago at {items:,} open items, CPU", past, "ms", at_most=0.006 * items)

@@ -49,6 +49,14 @@ def test_a_late_release_gives_the_past_its_product_and_value_on_every_page(hub_a
     assert "its product" in text(hub_app, "/without-cost", **unknown)
 
 
+def test_a_past_board_from_memory_is_the_one_from_rows(hub_app, shop):
+    times = [utc_text(shop.ago(hours=hours)) for hours in (0.5, 3, 7, 30, 90)]
+    from_rows = [text(hub_app, "/", as_of=then) for then in times]
+    assert len(set(from_rows)) == len(times)
+    text(hub_app, "/")
+    assert [text(hub_app, "/", as_of=then) for then in times] == from_rows
+
+
 def test_the_lists_of_a_past_stage_are_those_of_that_time(hub_app, shop):
     shop.release("WO-3", qty=7, at_us=shop.ago(days=3))
     shop.scan("WO-3", "saw", shop.ago(hours=9))
