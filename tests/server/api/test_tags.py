@@ -59,7 +59,7 @@ def everything_else(hub_app):
     for page in ("/", "/orders", "/rules", "/stages/saw", "/wall", "/api/v1/wip", "/api/v1/stages", "/api/v1/orders"):
         text = browser.get(page).get_data(as_text=True)
         # Without what only says how late it is and how far the ledger goes, and the keys of forms.
-        text = re.sub(r'name="(csrf_token|once)" value="[^"]*"', "", text)
+        text = re.sub(r'name="(csrf_token|once)" value="[^"]*"|data-pos="\d+"', "", text)
         found[page] = re.sub(r'[0-9T:.-]+Z|"(pos|known|\w+_s)":\d+|\d+ (s|min)\b|\d\d:\d\d:\d\d', "", text)
     return found
 

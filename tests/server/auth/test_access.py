@@ -45,9 +45,9 @@ def app_with_callers(open_hub_app, csrf_of):
 
 
 def routes(app):
-    """(method, path, view) of every address, a 1 in the place of each variable part."""
+    """(method, path, view) of every address, a 1 in the place of each variable part; of a file, its form csv."""
     for rule in app.url_map.iter_rules():
-        built = rule.build(dict.fromkeys(rule.arguments, "1"))
+        built = rule.build({argument: "csv" if argument == "form" else "1" for argument in rule.arguments})
         assert built is not None, rule
         for method in sorted(rule.methods - {"HEAD", "OPTIONS"}):
             yield method, built[1], app.view_functions[rule.endpoint]
