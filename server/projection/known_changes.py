@@ -4,7 +4,7 @@ A later void, copy or log changes the status of an event, a later anchor its key
 links depend on both. These events are found through indexes and computed again from the rows up to the position.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -12,6 +12,7 @@ from sqlalchemy import Connection, and_, func, select
 
 from server.db import schema
 from server.db.bulk_insert import insert_many
+from server.db.given_values import in_parts, is_one_of
 from server.projection.bindings import NOTHING, Bindings, binding_row, binds
 from server.projection.definitions import COSTS, Definitions, defined, definition_row
 from server.projection.event_items import (
@@ -29,7 +30,7 @@ from server.projection.ledger_row import AT_ONCE, NOT_PERMITTED, LedgerRow, rows
 from server.projection.log_permissions import LogOwners
 from server.projection.pipeline import PATTERNS, corrected_rows
 from server.projection.released_orders import RELEASE, ReleasedOrders
-from server.projection.tables import binding, definition, event_item, event_state, move
+from server.projection.tables import binding, definition, event_item, event_state, item, move
 from server.projection.void_state import VoidState
 from server.projection.words import WordNumbers, word_id
 from station.core.codes import binding_key
@@ -258,22 +259,43 @@ class KnownChanges:
         every = select(c.item).where(c.pos <= self.pos).distinct()
         return {*self._live.execute(every).scalars(), *self.changed_items}
 
-    def late_items(self, at_us: int | None) -> tuple[int, set[str]]:
+    def late_items(self, at_us: int | None) -> tuple[int, dict[str, int]]:
         """The time (UTC us) that counts in place of `at_us`, and the items with an event up to it behind the position.
 
         That time is not after the horizon, because today's rows from then on have later events only. None: the horizon.
+        Of each item the time of its first such event.
         """
         c = event_item.c
+        late = select(c.item, c.key_us).where(c.pos > self.pos)
         if at_us is not None:
-            query = select(c.item, c.key_us).where(and_(c.pos > self.pos, c.key_us <= at_us)).limit(MOST_LATE)
-            found = [(item, key_us) for item, key_us in self._live.execute(query)]
+            found = self._live.execute(late.where(c.key_us <= at_us).limit(MOST_LATE)).all()
             # Where no event came in between, the horizon need not be known: that reads an index up to the position.
             if len(found) < MOST_LATE and all(key_us <= self._last_us for _, key_us in found):
-                return at_us, {item for item, _ in found}
+                return at_us, _earliest(found)
         horizon_us = self.horizon_us()
         until_us = horizon_us if at_us is None else min(at_us, horizon_us)
-        late = select(c.item).where(and_(c.pos > self.pos, c.key_us <= until_us))
-        return until_us, set(self._live.execute(late).scalars())
+        return until_us, _earliest(self._live.execute(late.where(c.key_us <= until_us)))
+
+    def only_continued(self, late: Mapping[str, int]) -> dict[str, tuple[int, int]]:
+        """Those of late items whose rows of today hold for the time before their first late event, with the last time known.
+
+        All their events up to the position are before it, and only scans came behind. Scans change nothing of the time
+        before, unless one gave the item its quantity. The rows of a closed order do not tell when it was open.
+        """
+        c, found = event_item.c, dict[str, tuple[int, int]]()
+        for part in in_parts(sorted(late.keys() - self.changed_items)):
+            of_part = and_(is_one_of(self._live, c.item, part), c.pos <= self.pos)
+            known = select(c.item, func.max(c.key_us)).where(of_part).group_by(c.item)
+            found.update({name: (us, late[name]) for name, us in self._live.execute(known) if us < late[name]})
+        for part in in_parts(sorted(found)):
+            entered = and_(is_one_of(self._live, c.item, part), c.pos > self.pos, c.code.is_(None))
+            closed = and_(is_one_of(self._live, item.c.item, part), item.c.closed_us.is_not(None))
+            for query in (select(c.item).where(entered), select(item.c.item).where(closed)):
+                for name in set(self._live.execute(query).scalars()):
+                    found.pop(name, None)
+        for name in self.items_known_later(found):
+            del found[name]
+        return found
 
     def items_known_later(self, names: Iterable[str]) -> set[str]:
         """Those of some items that were released, or whose quantity became known, by an event after the position.
@@ -327,6 +349,15 @@ class KnownChanges:
 def chunks(names: Iterable[_Key]) -> Iterator[list[_Key]]:
     ordered = sorted(names)
     return (ordered[start : start + AT_ONCE] for start in range(0, len(ordered), AT_ONCE))
+
+
+def _earliest(found: Iterable[Any]) -> dict[str, int]:
+    """By item, the least of its times."""
+    earliest: dict[str, int] = {}
+    for name, us in found:
+        if us < earliest.setdefault(name, us):
+            earliest[name] = us
+    return earliest
 
 
 def _differs(both: tuple[MasterData, MasterData], what: str, name: str, until_us: int | None = None) -> bool:

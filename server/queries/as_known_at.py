@@ -19,6 +19,8 @@ from server.queries.historical_stock import stock_at
 from server.queries.order_family import families_of, member_rows, not_started_orders, reduced, without_members
 from server.queries.valuation import Valuation
 
+MOST_TIMES = 8
+
 
 @contextmanager
 def shop_known_at(connection: Connection, pos: int, until_us: int | None = None) -> Iterator[KnownShop]:
@@ -41,13 +43,36 @@ def known_stock(connection: Connection, shop: KnownShop, at_us: int | None) -> K
     """
     changes = shop.changes
     until_us, late = changes.late_items(at_us)
-    differ = changes.items_defined_otherwise() | late | changes.changed_items
-    stock = [row for row in stock_at(connection, until_us, known=shop.pos) if row.item not in differ]
+    otherwise = changes.items_defined_otherwise() | changes.changed_items
+    continued = changes.only_continued({name: us for name, us in late.items() if name not in otherwise})
+    before, continued_items = _before_late(connection, continued)
+    differ = otherwise | (late.keys() - continued_items)
+    stock = stock_at(connection, until_us, known=shop.pos)
+    stock = [*(row for row in stock if row.item not in differ and row.item not in continued_items), *before]
     differ |= changes.items_known_later({row.item for row in stock})
     shop.fold_items(differ)
     items = [folded for name, folded in shop.items.items() if name in differ]
     then = folded_now(items) if at_us is None else folded_at(items, at_us, shop.master_data)
     return KnownStock([*(row for row in stock if row.item not in differ), *then], differ)
+
+
+def _before_late(connection: Connection, continued: dict[str, tuple[int, int]]) -> tuple[list[StockRow], set[str]]:
+    """The stock of some items at a time from the first to before the second one of each, and of which of them.
+
+    Times are chosen so that each holds for many items; those left after MOST_TIMES of them are not read.
+    """
+    stock: list[StockRow] = []
+    read: set[str] = set()
+    waiting = sorted(continued, key=lambda name: continued[name][1])
+    for _ in range(MOST_TIMES):
+        if not waiting:
+            break
+        at_us = continued[waiting[0]][1] - 1
+        names = {name for name in waiting if continued[name][0] <= at_us}
+        stock += stock_at(connection, at_us, names)
+        read |= names
+        waiting = [name for name in waiting if name not in names]
+    return stock, read
 
 
 def known_without_members(

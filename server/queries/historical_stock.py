@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, func, literal_column, select
 
+from server.db.given_values import is_one_of
 from server.projection.item_rows import operations_of
 from server.projection.ledger_row import AT_ONCE
 from server.projection.tables import DAY_US, LONG, event_item, head, item, move, open_at, parcel
@@ -49,7 +50,7 @@ def stock_at(
     )
     stock: dict[tuple[str, int], StockRow] = {}
     for query, of_item in zip(queries, (move.c.item, move.c.item, item.c.item), strict=True):
-        of_items = query if items is None else query.where(of_item.in_(sorted(items)))
+        of_items = query if items is None else query.where(is_one_of(connection, of_item, items))
         of_items = of_items if known is None else of_items.where(~_has_late_event(of_item, known, at_us))
         for form, *values in connection.execute(of_items):
             row = _stock_row(values)

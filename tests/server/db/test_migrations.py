@@ -4,7 +4,7 @@ import sqlite3
 from contextlib import closing
 
 from shop_writer import ShopWriter
-from sqlalchemy import select
+from sqlalchemy import inspect, select
 
 from server.db.migrations import HEAD, version_of
 from server.db.store import Store
@@ -202,6 +202,22 @@ def test_a_hub_from_before_words_gets_the_smaller_tables_and_is_folded_anew(stor
         assert version_of(connection) == HEAD
         assert connection.execute(events).all() == before
     assert compare(later) == []
+    later.close()
+
+
+def test_a_hub_from_before_late_events_were_found_in_an_index_gets_their_time_there(store):
+    path = store.path
+    store.close()
+    with closing(sqlite3.connect(path)) as raw:
+        raw.execute("DROP INDEX event_item_pos")
+        raw.execute("CREATE INDEX event_item_pos ON event_item (pos)")
+        raw.execute("UPDATE alembic_version SET version_num = '0019'")
+        raw.commit()
+    later = open_hub(path)
+    with later.read() as connection:
+        assert version_of(connection) == HEAD
+        columns = {index["name"]: index["column_names"] for index in inspect(connection).get_indexes("event_item")}
+        assert columns["event_item_pos"] == ["pos", "key_us"]
     later.close()
 
 
