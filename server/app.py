@@ -4,8 +4,9 @@
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from threading import BoundedSemaphore
+from typing import Any
 
 from flask import Flask, Response, g, render_template, request
 from werkzeug.exceptions import HTTPException
@@ -47,6 +48,14 @@ _WORDS = {
 _log = logging.getLogger(__name__)
 
 
+class HubFlask(Flask):
+    """Flask without the test whether each of its functions is a coroutine: the hub has none."""
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """The function itself."""
+        return func
+
+
 def create_app(
     config: HubConfig,
     store: Store,
@@ -60,7 +69,7 @@ def create_app(
     `projected`: the projector's signal. `duties`: further checks of /healthz. `limits`: of the answers to open pages.
     `heartbeats`: those of the store, with a thread that writes them; without it each one is written at once.
     """
-    app = Flask("server", template_folder="web/templates", static_folder="web/static", static_url_path="/static")
+    app = HubFlask("server", template_folder="web/templates", static_folder="web/static", static_url_path="/static")
     with store.read() as connection:
         app.secret_key = hub_row(connection).cookie_key
     app.config.update(

@@ -1,7 +1,7 @@
 """Session cookie: `__Host-wipline` with Secure over https; `wipline` over http, where browsers drop a Secure cookie."""
 
-from flask import Flask, Request, request
-from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
+from flask import Flask, Request, Response, request
+from flask.sessions import SecureCookieSession, SecureCookieSessionInterface, SessionMixin
 
 SECURE_NAME = "__Host-wipline"
 PLAIN_NAME = "wipline"
@@ -13,6 +13,11 @@ class SessionCookie(SecureCookieSessionInterface):
     def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
         """The session of the cookie; an empty one without a cookie, as for each request of a station."""
         return super().open_session(app, request) if "HTTP_COOKIE" in request.environ else self.session_class()
+
+    def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
+        """Set the cookie, where the request used or changed the session."""
+        if session or session.accessed or session.modified:
+            super().save_session(app, session, response)
 
     def get_cookie_name(self, app: Flask) -> str:  # noqa: ARG002  Flask's signature
         """The name; browsers enforce the rules of the prefix `__Host-`."""

@@ -1,7 +1,7 @@
 """Projector: the single thread that folds the ledger into the tables of the pages, shortly after each append.
 
 A transaction processes at most 500 events, fewer where 500 take longer than 50 ms, and stores the projected position with
-their rows. Where events arrive one by one, transactions begin at most every 50 ms, so that the events of that time share
+their rows. Where events arrive one by one, transactions begin at most every 100 ms, so that the events of that time share
 one; an event after a quiet time is projected at once. An event that changes others (a void, a correction, a first anchor, a
 binding, a definition) queues their items; the queue survives a restart and is processed after fresh work.
 
@@ -48,7 +48,7 @@ from station.system.progress import Progress
 MOST_EVENTS = 500
 LONGEST_S = 0.050
 LEAST_EVENTS = 20
-GATHER_S = 0.050  # between the begins of two transactions, unless one was full or queued work waits
+GATHER_S = 0.100  # between the begins of two transactions, unless one was full or queued work waits
 REFOLDED_AT_ONCE = 50
 POLL_S = 1.0  # an append in another process does not signal this one
 AFTER_ERROR_S = 5.0
