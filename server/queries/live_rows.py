@@ -137,6 +137,11 @@ def open_items(connection: Connection) -> int:
     return int(connection.execute(select(func.count()).where(item.c.status == "open")).scalar_one())
 
 
+def open_names(connection: Connection) -> set[str]:
+    """The open items."""
+    return set(connection.execute(select(item.c.item).where(item.c.status == "open")).scalars())
+
+
 def change_of(connection: Connection, name: str) -> int | None:
     """The number of the last change of an item; None for one that was deleted."""
     return connection.execute(select(item.c.changed).where(item.c.item == name)).scalar()

@@ -1,9 +1,9 @@
 """Shared page: a page that follows the shop, rendered once for all viewers of one kind and one answer.
 
-Such pages differ in the name of the viewer, the token of the session and the keys of the forms alone; the kind of viewer and
-its roles decide which forms there are. So the page is rendered for a viewer who is nobody: marks stand in place of these,
-and the shared text has nothing of any viewer. Each request fills in its own. A page with the tag that a viewer already has
-is answered by 304, without a body.
+Such pages differ in the name of the viewer, the token of the session, the keys of the forms and the clock of running times
+alone; the kind of viewer and its roles decide which forms there are. So the page is rendered for a viewer who is nobody:
+marks stand in place of these, and the shared text has nothing of any viewer. Each request fills in its own. A page with the
+tag that a viewer already has is answered by 304, without a body.
 
 A page that a person opens is rendered for that request, as is one with a message for its viewer.
 """
@@ -16,13 +16,14 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any, NamedTuple
 
-from flask import Response, current_app, render_template, request, session
+from flask import Response, current_app, g, render_template, request, session
 from flask_wtf.csrf import generate_csrf
 from markupsafe import escape
 
 from server.auth.gate import Caller, caller
 from server.queries.shared_board import BoardAnswer
 from server.web.form_results import form_key
+from server.web.template_filters import clock_s
 
 REFRESH = "X-Refresh"  # the header of a page that follows the shop (`live.js`)
 FLASHES = "_flashes"  # the key of Flask for messages that are not shown yet
@@ -85,17 +86,23 @@ def following_page(template: str, answer: BoardAnswer, context: Callable[[], dic
 
 def _rendered(template: str, context: dict[str, Any], mark: str, viewer: Caller) -> str:
     """The page for a viewer of this kind with these roles, who has marks in place of a name, a token and form keys."""
-    return render_template(
-        template,
-        **context,
-        visitor=Caller(viewer.kind, f"{mark}-name-", viewer.roles),
-        may=viewer.roles.__contains__,
-        csrf_token=lambda: f"{mark}-token-",
-        form_key=lambda: f"{mark}-key-",
-    )
+    g.page_now = f"{mark}-now-"
+    try:
+        return render_template(
+            template,
+            **context,
+            visitor=Caller(viewer.kind, f"{mark}-name-", viewer.roles),
+            may=viewer.roles.__contains__,
+            csrf_token=lambda: f"{mark}-token-",
+            form_key=lambda: f"{mark}-key-",
+        )
+    finally:
+        del g.page_now
 
 
 def _filled(parts: list[str], viewer: Caller) -> Iterator[str]:
-    values: dict[str, Callable[[], str]] = {"name": lambda: viewer.name, "token": generate_csrf, "key": form_key}
+    values: dict[str, Callable[[], str]] = {
+        "name": lambda: viewer.name, "token": generate_csrf, "key": form_key, "now": clock_s
+    }  # fmt: skip
     for place, part in enumerate(parts):
         yield str(escape(values[part]())) if place % 2 else part

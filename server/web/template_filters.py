@@ -156,6 +156,11 @@ def since(at_us: int | None, now_us: int, *, approx: bool = False) -> Markup:
     )
 
 
+def clock_s() -> str:
+    """The clock of the hub, in seconds of UTC, as running times have it; in a shared page `g.page_now` has its place."""
+    return str(current_hub().clock.utc_us() // 1_000_000)
+
+
 def running(since_us: int, text: str) -> Markup:
     """A duration up to now that the page lets run (`live.js`), with the time of its beginning as the title."""
     return Markup(
@@ -164,7 +169,7 @@ def running(since_us: int, text: str) -> Markup:
         shop_locale().iso(since_us),
         shop_locale().at(since_us),
         since_us // 1_000_000,
-        current_hub().clock.utc_us() // 1_000_000,
+        g.get("page_now") or clock_s(),
         text,
     )
 

@@ -108,7 +108,8 @@ def test_an_order_gains_lots_and_loses_them(shop_writer, live, compared):
     assert [row.item for row in compared().with_members] == ["WO-1"]
     shop_writer.say("void", log=place[0], seq=place[1])
     assert compared().with_members == []
-    assert live.stock.loads == 2  # the lot is deleted
+    assert "LOT-1" not in live.stock.items
+    assert live.stock.loads == 1
 
 
 def test_a_deleted_item_and_a_rebuild_are_noticed(shop_writer, live, compared):
@@ -116,21 +117,44 @@ def test_a_deleted_item_and_a_rebuild_are_noticed(shop_writer, live, compared):
     compared()
     shop_writer.scan("WO-1", "saw", shop_writer.now_us)
     compared()
-    with shop_writer.store.write() as connection:
-        delete_items(connection, [("WO-2",)])  # not the one that was written last
-    compared()
-    assert live.stock.loads == 2
-    with shop_writer.store.write() as connection:
-        delete_items(connection, [("WO-1",)])
-    compared()
-    assert live.stock.loads == 3
+    for deleted in ("WO-2", "WO-1"):  # the second one was written last
+        with shop_writer.store.write() as connection:
+            delete_items(connection, [(deleted,)])
+        compared()
+        assert deleted not in live.stock.items
     rebuild(shop_writer.store)
     compared()
-    assert live.stock.loads == 3
+    assert {"WO-1", "WO-2"} <= live.stock.items.keys()
+    assert live.stock.loads == 1
     with shop_writer.store.write() as connection:  # as in a copy that was restored
         connection.execute(update(item).values(changed=1))
     compared()
-    assert live.stock.loads == 4
+    assert live.stock.loads == 2
+
+
+def test_an_item_that_no_change_names_is_noticed(shop_writer, live, compared):
+    drawn_shop(shop_writer, 9)
+    with shop_writer.store.write() as connection:
+        connection.execute(update(item).where(item.c.item == "WO-3").values(status="closed", changed=1))
+    compared()
+    with shop_writer.store.write() as connection:
+        connection.execute(update(item).where(item.c.item == "WO-3").values(status="open"))
+    compared()
+    assert live.stock.loads == 2
+
+
+def test_a_number_of_a_change_that_is_given_again_is_noticed(shop_writer, live, compared):
+    drawn_shop(shop_writer, 9)
+    for name in ("WO-1", "WO-3"):
+        shop_writer.scan(name, "saw", shop_writer.now_us)
+        compared()
+    with shop_writer.store.write() as connection:
+        newest = connection.execute(select(item.c.changed).where(item.c.item == "WO-3")).scalar_one()
+        delete_items(connection, [("WO-3",)])
+        connection.execute(update(item).where(item.c.item == "WO-4").values(changed=newest, due="2026-01-01"))
+    compared()
+    assert live.stock.items["WO-4"].due == "2026-01-01"
+    assert live.stock.loads == 1
 
 
 def test_above_a_number_of_moves_none_is_kept(shop_writer, live, compared, monkeypatch):

@@ -10,6 +10,7 @@ from server.web.shared_page import SharedPages
 
 REFRESH = {"X-Refresh": "1"}
 TOKEN = re.compile(r'name="csrf_token" value="([^"]*)"')
+NOW = re.compile(r'data-now="([0-9]+)"')
 ONCE = re.compile(r'name="once" value="([^"]*)"')
 
 
@@ -49,7 +50,7 @@ def page(viewer, path="/", **headers):
 
 
 def without_own(text):
-    return ONCE.sub("", TOKEN.sub("", text))
+    return NOW.sub("", ONCE.sub("", TOKEN.sub("", text)))
 
 
 @pytest.mark.parametrize("path", ["/", "/wall"])
@@ -62,7 +63,9 @@ def test_a_shared_page_is_that_which_the_viewer_would_open(hub_app, shop_writer,
         for viewer in viewers.values():
             opened, shared = viewer.get(path).get_data(as_text=True), page(viewer, path)
             assert without_own(shared) == without_own(opened)
-            assert len(TOKEN.findall(shared)) == len(TOKEN.findall(opened))
+            for own in (TOKEN, ONCE, NOW):
+                assert len(own.findall(shared)) == len(own.findall(opened))
+            assert NOW.findall(shared)
     assert len(renders) == 3
     for name, viewer in viewers.items():
         shared = page(viewer, path)
@@ -107,6 +110,15 @@ def test_no_text_in_memory_has_anything_of_a_viewer(hub_app, shop_writer):
         assert own in text
         assert own not in kept
     assert pages.mark not in text
+
+
+def test_a_shared_running_time_has_the_clock_of_the_request(hub_app, shop_writer, monkeypatch):
+    viewer = hub_app.anonymous()
+    (first, *_), times = NOW.findall(page(viewer)), []
+    monkeypatch.setattr("server.web.shared_page.clock_s", lambda: str(int(first) + 9))
+    for _ in range(2):
+        times += NOW.findall(page(viewer))
+    assert set(times) == {str(int(first) + 9)}
 
 
 def test_the_rights_of_a_viewer_change_with_the_next_request(hub_app, shop_writer):
