@@ -4,6 +4,7 @@
 the position of the ledger at which the opening was known, by default the one that the ledger had reached at `from`.
 """
 
+from collections.abc import Callable
 from datetime import datetime, tzinfo
 
 from flask import request
@@ -19,20 +20,32 @@ from server.queries.site import current_locale
 
 FROM, TO, KNOWN = "from", "to", "known"
 PERIOD_WORDS = (FROM, TO, KNOWN)
+DAYS = 30
+DAY_US = 86_400_000_000
 
 
 def asked_period(connection: Connection, now_us: int) -> Period:
     """The period that the request asks for. Raises `ApiError` 400."""
+    from_us, to_us = _asked_ends(connection, now_us, month_begin)
+    pos = projected_pos(connection)
+    return Period(from_us, to_us, now_us, _known(connection, from_us, pos), pos)
+
+
+def asked_ends(connection: Connection, now_us: int) -> tuple[int, int]:
+    """The period without what was known, by default of the last DAYS days. Raises `ApiError` 400."""
+    return _asked_ends(connection, now_us, lambda to_us, _zone: to_us - DAYS * DAY_US)
+
+
+def _asked_ends(connection: Connection, now_us: int, begin: Callable[[int, tzinfo], int]) -> tuple[int, int]:
     zone = current_locale(connection, current_hub().config, now_us).zone
     to_us = _time(TO, zone, now_us)
     to_us = now_us if to_us is None else min(to_us, now_us)
     from_us = _time(FROM, zone, now_us)
-    from_us = month_begin(to_us, zone) if from_us is None else from_us
+    from_us = begin(to_us, zone) if from_us is None else from_us
     if from_us > to_us:
         came = f"from {request.args.get(FROM, '')[:40]!r}, which is after `to`"
         raise ApiError(400, came, "two times, the earlier one as `from`", "Exchange the two.")
-    pos = projected_pos(connection)
-    return Period(from_us, to_us, now_us, _known(connection, from_us, pos), pos)
+    return from_us, to_us
 
 
 def month_begin(at_us: int, zone: tzinfo) -> int:

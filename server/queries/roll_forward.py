@@ -124,10 +124,11 @@ def entries_of(connection: Connection, period: Period, grain: Grain) -> Iterator
 def _ends(connection: Connection, period: Period, grain: Grain) -> _Ends:
     now, stock = past_stock(connection, None, period.from_us, period.now_us)
     costs = PeriodCosts(now.master_data, period.from_us, period.to_us)
-    known_pos = None if period.known >= period.pos else period.known
-    known, known_stock = past_stock(connection, known_pos, period.from_us, period.now_us)
-    opening = list(_leaves(known_stock, known, grain))
-    late = _late(opening, list(_leaves(known_stock, now, grain)), list(_leaves(stock, now, grain)))
+    opening, late = list(_leaves(stock, now, grain)), list[ValueEntry]()
+    if period.known < period.pos:
+        known, known_stock = past_stock(connection, period.known, period.from_us, period.now_us)
+        was = list(_leaves(known_stock, known, grain))
+        opening, late = was, list(_late(was, list(_leaves(known_stock, now, grain)), opening))
     end, last = past_stock(connection, None, period.to_us, period.now_us)
     moved = value_entries(connection, stock, costs, period.to_us, grain)
     return _Ends(opening, [*late, *moved], list(_leaves(last, end, grain)))

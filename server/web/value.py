@@ -21,6 +21,7 @@ from server.web.display_names import DisplayNames
 from server.web.listing import Listing, page_number
 from server.web.table_file import FORMS, amount, quantity, table_file
 from server.web.template_filters import item_href, read_lag, shop_locale
+from server.web.value_picture import age_picture
 from station.core.master_data import MasterData
 
 blueprint = Blueprint("value", __name__)
@@ -75,7 +76,9 @@ def page() -> str:
         columns=columns,
         rest=rest,
         listing=listing,
-        opened=lambda row: _opened(asked, row),
+        opened=lambda row: _opened(asked, row.key),
+        ages=age_picture(rows, shop_locale()) if asked.by == ValueBy.AGE else None,
+        age_address=lambda age: _opened(asked, age),
         postings=lambda item: f"{item_href(item)}#accounts",
         made_here=_made_here(asked.by, rows, valuation),
         bill=bill_address,
@@ -153,9 +156,9 @@ def _columns(parts: Mapping[str, int]) -> tuple[list[str], list[str]]:
     return [key for key in parts if key in shown], [key for key in parts if key not in shown]
 
 
-def _opened(asked: Asked, row: ValueRow) -> str:
+def _opened(asked: Asked, key: str | None) -> str:
     """The address of the items behind a row."""
-    return f"{PATH}?{urlencode({**_query(asked), 'by': ValueBy.ITEM, asked.by: row.key or ''})}"
+    return f"{PATH}?{urlencode({**_query(asked), 'by': ValueBy.ITEM, asked.by: key or ''})}"
 
 
 def _made_here(by: ValueBy, rows: Iterable[ValueRow], valuation: Valuation) -> frozenset[str]:
