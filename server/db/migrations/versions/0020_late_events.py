@@ -5,7 +5,7 @@ from alembic import op
 
 from server.projection.tables import event_item
 
-revision = "0021"
+revision = "0020"
 down_revision = "0019"
 
 
