@@ -84,7 +84,7 @@ class Growth:
             told.scan(f"OPEN-{n}", "saw", told.ago(days=DAYS + 0.5, minutes=-n))
         self._arrive()
         orders = events // (SCANS_AN_ORDER + 1)
-        steps = max(2, -(-orders // AT_ONCE_ORDERS))
+        steps = 2 * max(1, -(-orders // (2 * AT_ONCE_ORDERS)))  # even: no step contains the pause
         for step in range(steps):
             first, last = orders * step // steps, orders * (step + 1) // steps
             began = time.monotonic()
