@@ -1,23 +1,23 @@
 """Definitions: the unvoided master data entries of the projection, and the items whose fold looked them up."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, and_, select
+from sqlalchemy import Connection, and_, bindparam, select
 
 from server.db.bulk_insert import insert_many
 from server.db.driver_statement import DriverStatement
 from server.projection.dead_letters import attribute_error
 from server.projection.internal_tables import looked_up
 from server.projection.ledger_row import LedgerRow
-from server.projection.tables import DEFINITION_CHANGES, definition, item, projection
+from server.projection.tables import DEFINITION_CHANGES, ITEM_DELETIONS, definition, item, projection
 from station.core.codes import RefusedPattern, usable_patterns
 from station.core.ledger.void_resolution import effective
 from station.core.master_data import NAMED_BY, Definition, MasterData, name_of
 
 _JSON = msgspec.json.Encoder()
-_CHANGES = DriverStatement(select(projection.c.v).where(projection.c.k == DEFINITION_CHANGES))
+_COUNT = DriverStatement(select(projection.c.v).where(projection.c.k == bindparam("of")))
 COSTS = frozenset({"cost.set"})  # costs are applied by the queries, never by the fold
 
 
@@ -92,18 +92,32 @@ class Definitions:
         return items
 
 
-def change_count(connection: Connection) -> int:
-    """The number of transactions that changed a definition or a binding; it only grows, also by a rebuild."""
-    row = _CHANGES.first(connection, {})
+def change_count(connection: Connection, of: str = DEFINITION_CHANGES) -> int:
+    """The number of transactions that changed a definition or a binding; it only grows, also by a rebuild.
+
+    `of` ITEM_DELETIONS: of those that deleted an item.
+    """
+    row = _COUNT.first(connection, {"of": of})
     return 0 if row is None else int(row.v)
 
 
-def count_change(connection: Connection, count: int | None = None) -> None:
-    """Count a transaction that changed a definition or a binding. `count`: the new number, by default one more."""
-    after = change_count(connection) + 1 if count is None else count
-    at = projection.c.k == DEFINITION_CHANGES
+def count_change(connection: Connection, count: int | None = None, of: str = DEFINITION_CHANGES) -> None:
+    """Count a transaction of those in `change_count`. `count`: the new number, by default one more."""
+    after = change_count(connection, of) + 1 if count is None else count
+    at = projection.c.k == of
     if not connection.execute(projection.update().where(at).values(v=after)).rowcount:
-        connection.execute(projection.insert().values(k=DEFINITION_CHANGES, v=after))
+        connection.execute(projection.insert().values(k=of, v=after))
+
+
+def change_counts(connection: Connection) -> dict[str, int]:
+    """Both numbers of `change_count`, which a rebuild keeps for `count_rebuild`."""
+    return {of: change_count(connection, of) for of in (DEFINITION_CHANGES, ITEM_DELETIONS)}
+
+
+def count_rebuild(connection: Connection, before: Mapping[str, int]) -> None:
+    """Count a rebuild as a change of either kind. `before`: the numbers at its begin."""
+    for of, count in before.items():
+        count_change(connection, count + 1, of)
 
 
 def defined(row: LedgerRow) -> Definition | None:

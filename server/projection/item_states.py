@@ -24,7 +24,7 @@ from server.projection.checkpoints import (
     insert_checkpoints,
 )
 from server.projection.dead_letters import FACT, add_dead_letters
-from server.projection.definitions import RecordingMasterData
+from server.projection.definitions import RecordingMasterData, count_change
 from server.projection.ended_findings import FINDING_ANSWER, mark_answered, mark_ended
 from server.projection.event_items import DueEvent
 from server.projection.flow_rows import FlowRows, flow_move
@@ -32,7 +32,7 @@ from server.projection.internal_tables import looked_up
 from server.projection.item_deletion import delete_after, delete_items, delete_rows
 from server.projection.item_rows import Head, ItemRow, head_of
 from server.projection.ledger_row import AT_ONCE
-from server.projection.tables import finding, head, item, move, open_at, parcel
+from server.projection.tables import ITEM_DELETIONS, finding, head, item, move, open_at, parcel
 from station.core.ledger.fold import Apply, apply, attempt, empty
 from station.core.ledger.item_event import ItemEvent
 from station.core.ledger.moves import Move
@@ -293,6 +293,8 @@ class ItemStates:
         gone = replaced + [(name,) for name in self._deleted]
         self._flow.subtract_items(connection, [name for (name,) in gone])
         delete_items(connection, gone)
+        if self._deleted:
+            count_change(connection, of=ITEM_DELETIONS)
         restarted = [loaded for loaded in changed if loaded.kept is not None]
         for loaded in restarted:
             assert loaded.kept is not None

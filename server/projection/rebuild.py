@@ -29,7 +29,7 @@ from server.projection.dead_letters import (
     dead_events,
     is_of_medium,
 )
-from server.projection.definitions import Definitions, change_count, count_change, definition_row
+from server.projection.definitions import Definitions, change_counts, count_rebuild, definition_row
 from server.projection.event_items import Corrections, ItemEventBuilder, correction_row, insert_links, verb_of
 from server.projection.internal_tables import correction
 from server.projection.interpreter import DEFAULT_INTERPRETER, EventInterpreter
@@ -96,10 +96,10 @@ def rebuild_tables(
     rows_at_once: int = ROWS_AT_ONCE,
 ) -> int:
     """Rebuild inside the caller's transaction. `aside`: events that stay set aside, pos -> reason."""
-    changes, definitions = first_change(connection), change_count(connection)
+    changes, counted = first_change(connection), change_counts(connection)
     empty(connection)
     pos = fold_all(connection, connection, interpreter, aside, changes, advance, rows_at_once)
-    count_change(connection, definitions + 1)
+    count_rebuild(connection, counted)
     return pos
 
 

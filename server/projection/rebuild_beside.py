@@ -14,7 +14,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event
 
 from server.db.schema import metadata
 from server.db.store import OTHER, Store
-from server.projection.definitions import change_count, count_change
+from server.projection.definitions import change_counts, count_rebuild
 from server.projection.interpreter import EventInterpreter
 from server.projection.rebuild import empty, first_change, fold_all, rebuild_tables
 from server.projection.tables import TABLES
@@ -42,7 +42,7 @@ def rebuilt(
         with store.read() as source:
             _fold_into(scratch, source, interpreter, aside, advance)
         with store.write_with(scratch) as connection:
-            definitions = change_count(connection)
+            counted = change_counts(connection)
             empty(connection)
             for table in TABLES:
                 names = ", ".join(f'"{column.name}"' for column in table.columns)
@@ -50,7 +50,7 @@ def rebuilt(
                 connection.exec_driver_sql(
                     f'INSERT INTO main."{table.name}" ({names}) SELECT {names} FROM {OTHER}."{table.name}"'  # noqa: S608
                 )
-            count_change(connection, definitions + 1)
+            count_rebuild(connection, counted)
             yield connection
     finally:
         remove_scratch(store.path)

@@ -349,6 +349,7 @@ projection = Table("projection", metadata, Column("k", Key, primary_key=True), C
 
 PROJECTED_POS = "projected_pos"  # the row of `projection` with the projected ledger position
 DEFINITION_CHANGES = "definition_changes"  # the row of `projection` that counts changes of definitions and bindings
+ITEM_DELETIONS = "item_deletions"  # the row of `projection` that counts the transactions that deleted an item
 FOLD_VERSION_ROW = "fold_version"  # the row of `projection` with the version of the rules by which its rows were folded
 # 2: a scan fills a gap, scrapped and adjusted orders have an end. 3: a published code is its keys, texts have plain braces;
 # a code that nobody released is no item in process. 4: moves, the operations at which parcels were scanned, and the begin of
@@ -377,14 +378,14 @@ SURROGATES = {
 
 
 def folded_rows(table: Table) -> Select[Any]:
-    """Select what a rebuild of the same ledger folds again: no surrogate ids, and no count of the transactions.
+    """Select what a rebuild of the same ledger folds again: no surrogate ids, and no counts of transactions.
 
     A flow class is selected as its texts in place of its number; one that no row has is left out.
     """
     columns = [column for column in table.columns if column.name not in SURROGATES.get(table.name, ())]
     rows = select(*columns)
     if table is projection:
-        return rows.where(projection.c.k != DEFINITION_CHANGES)
+        return rows.where(projection.c.k.not_in((DEFINITION_CHANGES, ITEM_DELETIONS)))
     if table is flow_class:
         return rows.where(flow_class.c.id.in_(select(flow_day.c.class_id)))
     if "class_id" not in table.c:

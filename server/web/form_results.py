@@ -2,10 +2,12 @@
 
 Every form has a key that is rendered once, in the hidden field `once`. A second request with the same key and the same
 fields, such as that of a double click, gets the answer of the first. Other fields with the same key are another form: a
-person went back and changed the form. The results are in memory: a hub that restarts has none.
+person went back and changed the form. So is the same form after KEEP_S: a person went back and wants it again, because
+somebody has changed what it had written. The results are in memory: a hub that restarts has none.
 """
 
 import secrets
+import time
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -23,18 +25,20 @@ FIELD = "once"
 MOST_RESULTS = 1_000
 MOST_KEY = 64  # characters
 FIRST_S = 30.0  # wait of the second request for the first
+KEEP_S = 60.0  # from the answer of the first on
 _FLASHES = "_flashes"  # the key of Flask for messages that are not shown yet
 _EXTENSION = "form_results"
 
 
 class FormResult(NamedTuple):
-    """The answer of a form, and the messages for the next page."""
+    """The answer of a form at a time (monotonic seconds), and the messages for the next page."""
 
     status: int
     body: bytes
     content_type: str
     location: str | None
     messages: list[tuple[str, str]]
+    at_s: float
 
 
 class FormResults:
@@ -47,12 +51,19 @@ class FormResults:
     def claim(self, key: tuple[Any, ...]) -> tuple[Future[FormResult | None], bool]:
         """The result of a form, and whether this request is the first and sets it."""
         with self._lock:
-            if key in self._results:
-                return self._results[key], False
+            known = self._results.get(key)
+            if known is not None and not self._is_old(known):
+                return known, False
+            self._results.pop(key, None)  # a new one is the newest
             future = self._results[key] = Future()
             while len(self._results) > self._most:
                 self._results.popitem(last=False)
             return future, True
+
+    @staticmethod
+    def _is_old(future: Future[FormResult | None]) -> bool:
+        result = future.result() if future.done() else None
+        return result is not None and time.monotonic() - result.at_s >= KEEP_S
 
     def drop(self, key: tuple[Any, ...]) -> None:
         """Remove a form that wrote nothing, so that it can be sent again."""
@@ -94,7 +105,8 @@ def written_once(view: Callable[..., Any]) -> Callable[..., Any]:
             if answer.status_code < 400:
                 messages = [tuple(message) for message in session.get(_FLASHES, [])[before:]]
                 location = answer.headers.get("Location")
-                result = FormResult(answer.status_code, answer.get_data(), answer.content_type, location, messages)
+                body, content_type = answer.get_data(), answer.content_type
+                result = FormResult(answer.status_code, body, content_type, location, messages, time.monotonic())
             return answer
         finally:
             if result is None:

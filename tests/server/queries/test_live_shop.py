@@ -132,6 +132,23 @@ def test_a_deleted_item_and_a_rebuild_are_noticed(shop_writer, live, compared):
     assert live.stock.loads == 2
 
 
+def test_a_deleted_item_that_was_not_open_leaves_no_moves(shop_writer, live, compared):
+    say, ago = shop_writer.say, shop_writer.ago
+    shop_writer.small_shop()
+    shop_writer.release("WO-1")
+    released = say("order.release", ago(minutes=3), order="X", product="bracket", qty_milli=5_000)
+    finished = shop_writer.scan("X", None, ago(minutes=2), station="office-1", action="finish")
+    compared()
+    shop_writer.scan("WO-1", "saw", ago(minutes=1))
+    compared()
+    assert live.moves.moved_on().left == {"": 2}
+    for log, seq in (finished, released):
+        say("void", log=log, seq=seq)
+    compared()
+    assert live.moves.moved_on().left == {"": 1}
+    assert live.stock.loads == 1
+
+
 def test_an_item_that_no_change_names_is_noticed(shop_writer, live, compared):
     drawn_shop(shop_writer, 9)
     with shop_writer.store.write() as connection:

@@ -100,6 +100,19 @@ def test_a_form_that_is_changed_after_going_back_is_another_one(browser, shop_wr
     assert ledger_pos() == before + 2
 
 
+def test_the_same_form_is_written_again_when_its_answer_is_old(browser, shop_writer, form_of, ledger_pos, monkeypatch):
+    form = {"do": "priority", "priority": "1", "order": "WO-1", **form_of("/orders")}
+    assert browser.post("/orders/change", data=form).status_code == 302
+    shop_writer.say("order.change", order="WO-1", priority=5)
+    shop_writer.settle()
+    before = ledger_pos()
+    browser.post("/orders/change", data=form)
+    assert ledger_pos() == before
+    monkeypatch.setattr("server.web.form_results.KEEP_S", 0.0)
+    browser.post("/orders/change", data=form)
+    assert ledger_pos() == before + 1
+
+
 def test_a_refused_form_is_refused_again_and_written_when_it_is_right(browser, shop_writer, form_of, ledger_pos):
     hidden, before = form_of("/items/WO-1"), ledger_pos()
     wrong = {"do": "add", "stage": "saw", "quantity": "1.5", "why": "x", **hidden}
