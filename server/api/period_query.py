@@ -28,7 +28,7 @@ def asked_period(connection: Connection, now_us: int) -> Period:
     """The period that the request asks for. Raises `ApiError` 400."""
     from_us, to_us = _asked_ends(connection, now_us, month_begin)
     pos = projected_pos(connection)
-    return Period(from_us, to_us, now_us, _known(connection, from_us, pos), pos)
+    return Period(from_us, to_us, now_us, _known(connection, from_us, pos, now_us), pos)
 
 
 def asked_ends(connection: Connection, now_us: int) -> tuple[int, int]:
@@ -77,10 +77,10 @@ def _time(word: str, zone: tzinfo, now_us: int) -> int | None:
     return at_us
 
 
-def _known(connection: Connection, from_us: int, pos: int) -> int:
+def _known(connection: Connection, from_us: int, pos: int, now_us: int) -> int:
     text = request.args.get(KNOWN, "")
     if not text:
-        return position_at(connection, from_us, pos)
+        return position_at(connection, from_us, pos, now_us)
     known = int(text) if text.isascii() and text.isdecimal() and len(text) <= 18 else -1
     if not 0 <= known <= pos:
         expected = f"a position from 0 to {pos}"

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, and_, bindparam, select
 
 from server.db.schema import ledger
 from server.queries.as_known_at import past_stock
@@ -98,13 +98,23 @@ def grain_of(by: RollBy, *, item: bool = False) -> Grain:
     return Grain(by == RollBy.STAGE, by == RollBy.ORDER, item)
 
 
-def position_at(connection: Connection, at_us: int, pos: int) -> int:
-    """The position that the ledger had reached at a time (UTC us), at most `pos`; 0 before its first event."""
-    low, high = 0, pos
-    while low < high:  # events are appended in the order of their times
+def position_at(connection: Connection, at_us: int, pos: int, now_us: int) -> int:
+    """The position that the ledger had reached at a time (UTC us), at most `pos`; 0 before its first event.
+
+    Events are appended in the order of their times of receipt. One that is later than now was received while the clock of
+    the hub was wrong, and has the time of the next event.
+    """
+    c, low, high = ledger.c, 0, pos
+    after = select(c.pos, c.recv_us).where(
+        and_(c.pos.between(bindparam("low"), bindparam("high")), c.recv_us <= now_us)
+    )
+    while low < high:
         middle = (low + high + 1) // 2
-        received = connection.execute(select(func.min(ledger.c.recv_us)).where(ledger.c.pos == middle)).scalar()
-        low, high = (middle, high) if received is not None and received <= at_us else (low, middle - 1)
+        found = connection.execute(after.order_by(c.pos).limit(1), {"low": middle, "high": high}).first()
+        if found is not None and found.recv_us <= at_us:
+            low = found.pos
+        else:
+            high = middle - 1
     return low
 
 
@@ -182,15 +192,26 @@ def _divided(
     gap: int,
     step: int,
 ) -> RollForward:
-    """The leaves in multiples of `step` micros; rows, columns and totals add up."""
+    """The leaves in multiples of `step` micros; rows, columns and totals add up.
+
+    A row without a posting closes as it opened: what its closing would be rounded otherwise is in the other rows.
+    """
     opening, exact, closing = leaves
     divisor = MILLI * step
-    first, last = (shares((ends.get(key, 0) for key in keys), divisor) for ends in (opening, closing))
+    first = shares((opening.get(key, 0) for key in keys), divisor)
+    moved = [number for number, of_row in enumerate(exact) if any(of_row)]
+    rest = half_even(sum(closing.get(key, 0) for key in keys), divisor) - sum(first) + sum(first[n] for n in moved)
+    last = list(first)
+    for number, part in zip(moved, _columns([closing.get(keys[n], 0) for n in moved], rest, divisor), strict=True):
+        last[number] = part
     wanted = [after - before for before, after in zip(first, last, strict=True)]
     columns = _columns([sum(column) for column in zip(*exact, strict=True)], sum(wanted), divisor)
     if not lines:  # the ends are the same, but for a gap
         return _made(period, by, [*map(RollRow, keys, first, ({} for _ in keys), last)], gap, step)
-    parts = table(exact, wanted, columns, divisor)
+    parts = [[0] * len(lines) for _ in keys]
+    of_moved = table([exact[n] for n in moved], [wanted[n] for n in moved], columns, divisor)
+    for number, of_row in zip(moved, of_moved, strict=True):
+        parts[number] = of_row
     rows = [
         RollRow(key, before, {line: part for line, part in zip(lines, of_row, strict=True) if part}, after)
         for key, before, of_row, after in zip(keys, first, parts, last, strict=True)

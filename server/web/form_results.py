@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 from flask import current_app, flash, make_response, request, session
 from werkzeug.wrappers import Response
 
+from server.api_errors import ApiError
 from server.auth.gate import caller
 
 FIELD = "once"
@@ -96,7 +97,12 @@ def written_once(view: Callable[..., Any]) -> Callable[..., Any]:
         key = (author.kind, author.name, request.full_path, once, digest)
         future, is_first = results.claim(key)
         if not is_first:
-            result = future.result(FIRST_S)
+            try:
+                result = future.result(FIRST_S)
+            except TimeoutError:
+                came, expected = "this form a second time", "to wait until the first one is written"
+                do = "Look at the page in some seconds: it shows whether it was written."
+                raise ApiError(503, came, expected, do, retry_after_s=5) from None
             return view(*args, **kwargs) if result is None else _again(result)
         result = None
         try:

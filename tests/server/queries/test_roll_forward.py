@@ -7,11 +7,23 @@ from itertools import pairwise
 import pytest
 from drawn_shop import STAGES, drawn_shop
 from shop_writer import ShopWriter
+from sqlalchemy import func, select
 
+from server.db.schema import ledger
 from server.ledger.entries import EntryRefused
+from server.projection.tables import DAY_US
 from server.projection.worker import projected_pos
 from server.queries.as_known_at import past_stock
-from server.queries.roll_forward import Period, RollBy, entries_of, grain_of, key_of, position_at, roll_forward
+from server.queries.roll_forward import (
+    Period,
+    RollBy,
+    _divided,
+    entries_of,
+    grain_of,
+    key_of,
+    position_at,
+    roll_forward,
+)
 from server.queries.value_entries import ValueLine
 from server.queries.value_slices import ValueBy, leaves, value_slices
 
@@ -251,5 +263,33 @@ def test_the_position_that_the_ledger_had_at_a_time_is_found(small):
     small.settle()
     with small.store.read() as connection:
         pos = projected_pos(connection)
-        assert position_at(connection, 0, pos) == 0
-        assert position_at(connection, 2**62, pos) == pos
+        assert position_at(connection, 0, pos, 2**62) == 0
+        assert position_at(connection, 2**62, pos, 2**62) == pos
+
+
+def test_events_that_were_received_with_a_clock_ahead_have_the_time_of_the_next_one(small):
+    scan, right_us = (lambda hours: small.scan("WO-1", "saw", small.ago(hours=hours))), small.now_us
+    for number in range(24):
+        small.now_us = right_us + number * 1_000_000 + (400 * DAY_US if 6 <= number < 18 else 0)
+        scan(9)
+        small.settle()
+    with small.store.read() as connection:
+        pos = int(connection.execute(select(func.max(ledger.c.pos))).scalar_one())
+        received = {row.pos: row.recv_us for row in connection.execute(select(ledger.c.pos, ledger.c.recv_us))}
+        late = [number for number, us in received.items() if us > right_us + DAY_US]
+        assert 0 < len(late) < max(late) < pos
+        now_us = right_us + 60_000_000
+        assert position_at(connection, now_us, pos, now_us) == pos
+        before = received[min(late) - 1]
+        assert position_at(connection, before, pos, now_us) == min(late) - 1
+
+
+def test_a_row_without_a_posting_closes_as_it_opened():
+    opening, closing = {"A": 5_000_000, "B": 4_000_000}, {"A": 5_000_000, "B": 26_000_000}
+    leaves = opening, [[0], [22_000_000]], closing
+    roll = _divided(Period(0, 1, 1, 0, 0), RollBy.ORDER, ["A", "B"], leaves, [ValueLine.MATERIAL], 0, 10_000)
+    still, moved = roll.rows
+    assert (still.key, still.lines, still.closing) == ("A", {}, still.opening)
+    assert moved.opening + sum(moved.lines.values()) == moved.closing
+    assert still.opening + moved.opening == roll.total.opening
+    assert still.closing + moved.closing == roll.total.closing

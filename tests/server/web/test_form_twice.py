@@ -113,6 +113,21 @@ def test_the_same_form_is_written_again_when_its_answer_is_old(browser, shop_wri
     assert ledger_pos() == before + 1
 
 
+def test_a_second_form_does_not_wait_for_ever_for_the_first(browser, shop_writer, form_of, monkeypatch):
+    monkeypatch.setattr("server.web.form_results.FIRST_S", 0.01)
+    form, answers = {"do": "note", "text": "crack", **form_of("/items/WO-1")}, []
+
+    def slowly(_entries):
+        answers.append(browser.post("/items/WO-1", data=form))
+        return []
+
+    monkeypatch.setattr("server.web.item.enter", slowly)
+    assert browser.post("/items/WO-1", data=form).status_code == 302
+    (second,) = answers
+    assert (second.status_code, second.headers["Retry-After"]) == (503, "5")
+    assert "it shows whether it was written" in second.get_data(as_text=True)
+
+
 def test_a_refused_form_is_refused_again_and_written_when_it_is_right(browser, shop_writer, form_of, ledger_pos):
     hidden, before = form_of("/items/WO-1"), ledger_pos()
     wrong = {"do": "add", "stage": "saw", "quantity": "1.5", "why": "x", **hidden}
