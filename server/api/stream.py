@@ -7,7 +7,7 @@ reconnecting page continues where it stopped (Last-Event-ID is `epoch:pos`). A p
 
 import socket
 from collections.abc import Iterator
-from select import select
+from select import POLLIN, poll
 
 from flask import Blueprint, Response, request
 
@@ -66,8 +66,9 @@ def _is_closed(line: socket.socket | None) -> bool:
     if line is None:
         return False
     try:
-        readable, _, _ = select([line], [], [], 0)
-        return bool(readable) and not line.recv(1, socket.MSG_PEEK)
+        watch = poll()  # `select` refuses a descriptor above 1,023, which a hub with as many stations has
+        watch.register(line, POLLIN)
+        return bool(watch.poll(0)) and not line.recv(1, socket.MSG_PEEK)
     except (OSError, ValueError):
         return True
 

@@ -7,6 +7,7 @@ connection, sends heartbeats and fetches items beside its scans.
 import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +66,7 @@ def _figures(engine: str, place: Path, database: str, *, long: bool) -> Iterator
     answers = ", ".join(f"{number} {what}" for what, number in stations.answered.items())
     yield bound(f"{engine}: events lost, {shape}", lost, "events", at_most=0, note=f"of {recorded}; {answers}")
     note = f"{viewers.pages} pages, hub {used_s / seconds:.0%} of a core"
-    yield bound(f"{engine}: oldest board", max(viewers.shown_s), "s", at_most=3, note=note)
+    yield bound(f"{engine}: oldest board", max(viewers.shown_s, default=inf), "s", at_most=3, note=note)
     yield bound(f"{engine}: acknowledged, p99", p99(stations.acknowledged_s) * 1000, "ms", at_most=1000)
 
 
