@@ -7,6 +7,8 @@ functions over the whole set, and each item is folded once. A difference between
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from heapq import merge
+from itertools import groupby
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Table, and_, bindparam, create_engine, func, select
@@ -297,8 +299,9 @@ class _Folding:
             self._show(READING, LINKING / 3, rows[-1].pos / self._last_pos)
         self._end_stage()
         corrections = Corrections(target)
-        may_bind = {*self._about_others, *corrected_rows(target, corrections.every())}
-        for rows in self._rows_at(sorted(may_bind)):
+        corrected_pos = sorted(corrected_rows(target, corrections.every()))
+        may_bind = array("q", (pos for pos, _ in groupby(merge(self._about_others, corrected_pos))))
+        for rows in self._rows_at(may_bind):
             verbs = [(row, verb_of(row.event, corrections.put(row))) for row in rows if row.event is not None]
             bound = [(row.pos, self._try(row, interpreter.binds, row, verb)) for row, verb in verbs]
             self._insert(binding, [(pos, binding_row(*value)) for pos, value in bound if value is not None])
