@@ -15,15 +15,16 @@ _RELEASED = select(event_item.c.item).where(
 
 
 class ReleasedOrders:
-    """The set of released items, read on demand and cached."""
+    """The set of released items, read on demand and cached, at most MOST_ITEMS of them; what was stated is kept."""
 
     def __init__(self) -> None:
         self._known: dict[str, bool] = {}
+        self._stated: dict[str, bool] = {}
         self._any: bool | None = None
 
     def released(self, connection: Connection, item: str) -> bool:
         """Whether any release names this item, at any time."""
-        is_released = self._known.get(item)
+        is_released = self._stated.get(item, self._known.get(item))
         if is_released is None:
             if len(self._known) >= MOST_ITEMS:
                 self._known.clear()
@@ -34,7 +35,11 @@ class ReleasedOrders:
 
     def load(self, connection: Connection, items: Iterable[str]) -> None:
         """Load the releases of many items with few statements."""
-        new = [name for name in items if name not in self._known]
+        names = set(items) - self._stated.keys()
+        new = sorted(names - self._known.keys())
+        if len(self._known) + len(new) > MOST_ITEMS:
+            self._known.clear()
+            new = sorted(names)
         for start in range(0, len(new), AT_ONCE):
             chunk = new[start : start + AT_ONCE]
             self._known.update(dict.fromkeys(chunk, False))
@@ -49,8 +54,8 @@ class ReleasedOrders:
 
     def state(self, released: Iterable[str], items: Iterable[str], *, any_released: bool) -> None:
         """State what is released, where the tables hold only some of the releases."""
-        self._known.update(dict.fromkeys(items, False))
-        self._known.update(dict.fromkeys(released, True))
+        self._stated.update(dict.fromkeys(items, False))
+        self._stated.update(dict.fromkeys(released, True))
         self._any = any_released
 
     def changed(self, items: Iterable[str]) -> None:
