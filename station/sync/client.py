@@ -7,6 +7,7 @@ import gzip
 import re
 from collections.abc import Mapping
 from typing import TypeVar
+from urllib.parse import quote
 
 import msgspec
 
@@ -24,12 +25,13 @@ from station.core.protocol import (
 from station.sync.transport import HttpReply, HubTransport, TransportError
 
 GZIP_FROM_BYTES = 1024
-OK, NOT_MODIFIED, CONFLICT = 200, 304, 409
+OK, NOT_MODIFIED, BAD_REQUEST, CONFLICT = 200, 304, 400, 409
 REFUSED = frozenset({401, 403})
 TOO_LARGE = 413
 SMALLER = frozenset({408, TOO_LARGE, 502, 504})  # the last two: a proxy that got no reply in its time
 MOST_RETRY_S = 3600.0
 MAX_SENTENCE = 1_000  # characters of the hub's error text
+_CURSOR = re.compile(r"[\x21-\x7e]{0,200}")
 _VERSION = re.compile(r"[\x21\x23-\x7e]{1,200}")
 
 
@@ -105,8 +107,13 @@ class HubClient:
 
     def items(self, after: str, log: str) -> ItemsAnswer:
         """Fetch the items that changed after a cursor; "" fetches all. `log`: this station's log, in hex."""
-        query = f"/items/changes?log={log}" + (f"&after={after}" if after else "")
-        return self._decode(self._request("GET", query, None, {}).body, ItemsAnswer)
+        query = f"/items/changes?log={log}" + (f"&after={quote(after, safe=':')}" if after else "")
+        answer = self._decode(self._request("GET", query, None, {}).body, ItemsAnswer)
+        if not _CURSOR.fullmatch(answer.cursor):  # the station would send it with every later request
+            came = ascii(answer.cursor[:80])
+            msg = f"The hub at {self._base} sent items with the cursor {came}; expected the one for the next request."
+            raise HubError(msg)
+        return answer
 
     def close(self) -> None:
         """Close the connection."""

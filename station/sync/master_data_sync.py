@@ -18,7 +18,7 @@ from station.rules.snapshot import log_refused, read_shop, rule_context, update_
 from station.scan.pipeline import ScanPipeline
 from station.scan.work_queue import WorkQueue
 from station.shop_state import ShopState
-from station.sync.client import HubClient
+from station.sync.client import BAD_REQUEST, HubClient, HubError
 
 ROWS_A_CHORE = 500
 OPEN_STATES = frozenset({"released", "waiting", "here", "held"})
@@ -79,7 +79,13 @@ def apply_snapshot(
 def apply_items(target: MasterDataTarget, hub: HubClient, reader: JournalReader) -> Epoch | None:
     """Fetch the items that changed since the last time, store and use them; returns the hub's epoch."""
     cursor, log = reader.items_cursor(), reader.log_id
-    answer = hub.items(cursor, log.hex())
+    try:
+        answer = hub.items(cursor, log.hex())
+    except HubError as error:
+        if error.status != BAD_REQUEST or not cursor:
+            raise
+        cursor = ""  # it is of no use to this hub: fetch all
+        answer = hub.items(cursor, log.hex())
     mark = reader.mark()
     # A hub of an earlier version does not say what it includes: what it has accepted is soon included.
     thru = answer.thru if answer.thru is not None else mark.accepted_thru if mark else 0

@@ -15,6 +15,7 @@ from sqlalchemy.util import LRUCache
 from server.app import create_app
 from server.auth import devices
 from server.config import HubConfig
+from server.context import HubLimits
 from server.db import schema
 from server.db.rollback_guard import DatabaseLocation
 from server.db.store import Store
@@ -73,7 +74,7 @@ class SimHub:
         for transaction in (self.store.write, self.store.read):
             with transaction() as connection:  # a hub starts often here
                 connection.engine.update_execution_options(compiled_cache=STATEMENTS)
-        self.app = create_app(HubConfig(db=str(self.db)), self.store)
+        self.app = create_app(HubConfig(db=str(self.db)), self.store, limits=HubLimits(board_every_s=0, board_keep_s=0))
         self.app.testing = False
         self.client = self.app.test_client(use_cookies=False)
         self.projector = Projector(self.store, self.app.extensions["wipline"].projected)
