@@ -24,7 +24,7 @@ from server.projection.checkpoints import (
     insert_checkpoints,
 )
 from server.projection.dead_letters import FACT, add_dead_letters
-from server.projection.definitions import RecordingMasterData, count_change
+from server.projection.definitions import RecordingMasterData, change_count, count_change
 from server.projection.ended_findings import FINDING_ANSWER, mark_answered, mark_ended
 from server.projection.event_items import DueEvent
 from server.projection.flow_rows import FlowRows, flow_move
@@ -293,8 +293,8 @@ class ItemStates:
         gone = replaced + [(name,) for name in self._deleted]
         self._flow.subtract_items(connection, [name for (name,) in gone])
         delete_items(connection, gone)
-        if self._deleted:
-            count_change(connection, of=ITEM_DELETIONS)
+        if self._deleted:  # the number of this transaction, which no item may have
+            count_change(connection, max(self._change, change_count(connection, ITEM_DELETIONS) + 1), ITEM_DELETIONS)
         restarted = [loaded for loaded in changed if loaded.kept is not None]
         for loaded in restarted:
             assert loaded.kept is not None
@@ -380,8 +380,13 @@ class ItemStates:
 
 
 def last_change(connection: Connection) -> int:
-    """The number of the last transaction that changed items; 0 where there is none."""
-    return int(connection.execute(select(func.coalesce(func.max(item.c.changed), 0))).scalar_one())
+    """The number of the last transaction that changed items; 0 where there is none.
+
+    The item of that transaction may be deleted since: its number must not be given again, because stations ask for the items
+    with a higher one.
+    """
+    newest = connection.execute(select(func.coalesce(func.max(item.c.changed), 0))).scalar_one()
+    return max(int(newest), change_count(connection, ITEM_DELETIONS))
 
 
 def _complete_checkpoints(connection: Connection, changed: Iterable[LoadedItem]) -> Iterator[Checkpoint]:
