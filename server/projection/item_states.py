@@ -302,13 +302,8 @@ class ItemStates:
             delete_after(connection, loaded.state.item, loaded.kept)
         self._update_moves(connection, advanced + restarted)
         delete_rows(connection, "parcel", [(loaded.state.item,) for loaded in advanced])
-        rows = [
-            (
-                *self._item_row(loaded.state, loaded.name, _ENCODER.encode(loaded.to_stored())),
-                self._change,
-            )
-            for loaded in changed
-        ]
+        stored = ((loaded, _ENCODER.encode(loaded.to_stored())) for loaded in changed)
+        rows = [(*self._item_row(loaded.state, loaded.name, of), self._change) for loaded, of in stored]
         self._change += 1
         run_many(connection, _upsert(item, connection.dialect.paramstyle), rows)
         self._write_parcels(connection, changed)

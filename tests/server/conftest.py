@@ -12,8 +12,10 @@ from engines import SQLITE, Databases, HubsOnServer
 from fake_host import FakeMachine
 from flask import Flask
 from flask.testing import FlaskClient
+from floor_full import full_floor
 from jinja2 import FileSystemBytecodeCache
 from postgres_server import PostgresServer, postgres_server
+from shop_writer import ShopWriter
 
 from server.app import create_app
 from server.auth import accounts, devices
@@ -220,3 +222,16 @@ def rows(store: Store) -> Callable[[Any], Sequence[Any]]:
             return [tuple(row) for row in connection.execute(wanted)]
 
     return found
+
+
+@pytest.fixture
+def shop_writer(store: Store) -> ShopWriter:
+    """Writes the entries and scans of a shop into the hub."""
+    return ShopWriter(store)
+
+
+@pytest.fixture
+def full(shop_writer: ShopWriter) -> ShopWriter:
+    """The same with a full floor: ten days of the small shop."""
+    full_floor(shop_writer)
+    return shop_writer

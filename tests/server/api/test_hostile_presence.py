@@ -53,11 +53,6 @@ def new_hub(tmp_path_factory):
     return path
 
 
-@pytest.fixture
-def shop_writer(store):
-    return ShopWriter(store)
-
-
 def arrives(shop_writer, uid=UID, minutes=60, **fields):
     return shop_writer.scan(uid, "saw", shop_writer.ago(minutes=minutes), scheme="uid", reader=READER, **fields)
 

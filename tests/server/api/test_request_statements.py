@@ -4,7 +4,6 @@ import base64
 
 import engines
 import pytest
-from shop_writer import ShopWriter
 from statements import counted_statements
 
 from server.api.snapshot_cache import CachedSnapshot
@@ -17,11 +16,6 @@ from server.projection.worker import Projector
 
 engine = engines.both
 DEFINITIONS = ("definition", "binding")
-
-
-@pytest.fixture
-def shop_writer(store):
-    return ShopWriter(store)
 
 
 @pytest.fixture

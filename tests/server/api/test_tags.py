@@ -5,7 +5,6 @@ from datetime import datetime
 
 import msgspec
 import pytest
-from shop_writer import ShopWriter
 from sqlalchemy import event as engine_event
 from sqlalchemy import select
 
@@ -22,11 +21,6 @@ from station.system import clock
 
 UID, OTHER = "3C00CE754C", "04A1B2C3D4E5F6"
 READER = Reader("serial_rfid", "usb-1")
-
-
-@pytest.fixture
-def shop_writer(store):
-    return ShopWriter(store)
 
 
 def arrives(shop_writer, uid=UID, stage="saw", minutes=60, **fields):

@@ -1,7 +1,6 @@
 """Undoing needs the right of doing: `void` and `correct` need the role of the event that they act on."""
 
 import pytest
-from shop_writer import ShopWriter
 
 from server.auth.roles import Role, needed_for
 from server.context import HubLimits
@@ -50,11 +49,6 @@ UNDOINGS = ("void", "correct")
 
 def role_of(what):
     return "account" if what in ACCOUNT else "administer" if what in ADMINISTER else "supervise"
-
-
-@pytest.fixture
-def shop_writer(store):
-    return ShopWriter(store)
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from shop_writer import ShopWriter
 
 from server.locale_format import NBSP, LocaleFormat
 from server.queries.alerts import Alert, LinkedWord, ranked, without_repeats
@@ -11,11 +10,6 @@ from server.queries.board_state import board_state_now, current_alerts
 from server.queries.station_alerts import of_stations
 
 NOON_US = 1_790_000_000_000_000
-
-
-@pytest.fixture
-def shop_writer(store):
-    return ShopWriter(store)
 
 
 def said(shop_writer):

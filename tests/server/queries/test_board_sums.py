@@ -3,7 +3,6 @@
 import pytest
 from board_oracle import BoardOracle, estimated, figures
 from drawn_shop import drawn_shop
-from shop_writer import ShopWriter
 
 from server.locale_format import LocaleFormat
 from server.queries.board_state import board_state_at, board_state_now, current_alerts
@@ -16,11 +15,6 @@ from server.queries.stock_sums import stock_sums, stock_sums_at
 from server.queries.valuation import Valuation
 
 ABOUT_STOCK = {"limit", "late", "waited", "held"}
-
-
-@pytest.fixture
-def shop_writer(store):
-    return ShopWriter(store)
 
 
 def longest_of(line):

@@ -5,7 +5,7 @@ import random
 import pytest
 from drawn_shop import STAGES, drawn_shop
 from live_oracle import compare_live
-from shop_writer import HOUR_US, ShopWriter
+from shop_writer import HOUR_US
 from sqlalchemy import select, update
 
 from server.projection.item_deletion import delete_items
@@ -15,11 +15,6 @@ from server.queries.live_shop import LiveShop
 
 STEPS = 12
 MINUTE_US = 60_000_000
-
-
-@pytest.fixture
-def shop_writer(store):
-    return ShopWriter(store)
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ from itertools import pairwise
 
 import pytest
 from drawn_shop import STAGES, drawn_shop
-from shop_writer import ShopWriter
 from sqlalchemy import func, select
 
 from server.db.schema import ledger
@@ -26,11 +25,6 @@ from server.queries.roll_forward import (
 )
 from server.queries.value_entries import ValueLine
 from server.queries.value_slices import ValueBy, leaves, value_slices
-
-
-@pytest.fixture
-def shop_writer(store):
-    return ShopWriter(store)
 
 
 @pytest.fixture

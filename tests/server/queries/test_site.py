@@ -5,7 +5,6 @@ import json
 
 import pytest
 from shop_folder import SHOP, read
-from shop_writer import ShopWriter
 from sqlalchemy import func, select
 
 from server.api.health import health
@@ -20,11 +19,6 @@ from station.core.master_data import Definition
 
 BERLIN = HubConfig(timezone="Europe/Berlin", currency="CHF", locale="de_CH.UTF-8")
 HOUR_US = 3_600_000_000
-
-
-@pytest.fixture
-def shop_writer(store):
-    return ShopWriter(store)
 
 
 @pytest.fixture

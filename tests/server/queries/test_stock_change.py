@@ -4,16 +4,10 @@ from itertools import pairwise
 
 import pytest
 from drawn_shop import drawn_shop
-from shop_writer import ShopWriter
 
 from server.locale_format import LocaleFormat
 from server.queries.board_state import board_state_at
 from server.queries.stock_change import stock_change
-
-
-@pytest.fixture
-def shop_writer(store):
-    return ShopWriter(store)
 
 
 def changes(shop_writer, from_us, to_us):

@@ -5,10 +5,8 @@ from collections import Counter
 
 import engines
 import pytest
-from floor_full import full_floor
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from shop_writer import ShopWriter
 
 from server.queries.current_master_data import master_data
 from server.queries.current_stock import stock_now
@@ -21,17 +19,6 @@ from station.core.ledger.costs import half_even, shares
 engine = engines.both_at_night
 
 LEAVES = st.integers(min_value=0, max_value=10**15)
-
-
-@pytest.fixture
-def shop_writer(store):
-    return ShopWriter(store)
-
-
-@pytest.fixture
-def full(shop_writer):
-    full_floor(shop_writer)
-    return shop_writer
 
 
 @pytest.fixture

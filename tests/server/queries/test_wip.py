@@ -4,7 +4,6 @@ import pytest
 from floor_full import full_floor
 from hypothesis import given
 from hypothesis import strategies as st
-from shop_writer import ShopWriter
 
 from server.locale_format import LocaleFormat
 from server.queries.board_state import board_state_at, board_state_now
@@ -19,11 +18,6 @@ from station.core.ledger.costs import half_even
 from station.core.quantity import decimal_text
 
 LEAVES = st.integers(min_value=0, max_value=10**15)
-
-
-@pytest.fixture
-def shop_writer(store):
-    return ShopWriter(store)
 
 
 @pytest.fixture

@@ -6,8 +6,7 @@ from datetime import UTC, datetime
 from html.parser import HTMLParser
 
 import pytest
-from floor_full import HOSTILE, full_floor
-from shop_writer import ShopWriter
+from floor_full import HOSTILE
 from sqlalchemy import event
 
 from server.config import HubConfig, WebConfig
@@ -46,17 +45,6 @@ class Inline(HTMLParser):
             or (tag == "script" and "src" not in names)
         ):
             self.found.append((tag, attrs))
-
-
-@pytest.fixture
-def shop_writer(store):
-    return ShopWriter(store)
-
-
-@pytest.fixture
-def full(shop_writer):
-    full_floor(shop_writer)
-    return shop_writer
 
 
 def text_of(answer):

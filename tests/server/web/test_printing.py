@@ -6,7 +6,6 @@ import sys
 
 import pytest
 from read_back import pdf_pictures, scanned, svg_picture
-from shop_writer import ShopWriter
 
 from server.ledger.entries import Entry, record_all
 from station.core.codes.card_labels import MAX_CARDS
@@ -15,11 +14,6 @@ from station.core.printing import NOTES, PAPERS, STEPS
 
 SETUP = sorted(("]Q1" if each.name == "2D" else "]C0", each.text.encode()) for each in setup_texts())
 ADDRESSES = ("/sheet", "/sheet.svg", "/sheet.pdf", "/cards", "/cards.svg", "/cards.pdf")
-
-
-@pytest.fixture
-def shop_writer(store):
-    return ShopWriter(store)
 
 
 @pytest.fixture

@@ -8,14 +8,8 @@ from decimal import Decimal
 
 import pytest
 from floor_full import full_floor
-from shop_writer import ShopWriter
 
 from server.queries.roll_forward import RollBy
-
-
-@pytest.fixture
-def shop_writer(store):
-    return ShopWriter(store)
 
 
 @pytest.fixture

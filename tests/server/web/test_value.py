@@ -6,21 +6,8 @@ import itertools
 import re
 
 import pytest
-from floor_full import full_floor
-from shop_writer import ShopWriter
 
 from server.queries.value_slices import ValueBy
-
-
-@pytest.fixture
-def shop_writer(store):
-    return ShopWriter(store)
-
-
-@pytest.fixture
-def full(shop_writer):
-    full_floor(shop_writer)
-    return shop_writer
 
 
 def answered(hub_app, **words):

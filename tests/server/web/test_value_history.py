@@ -7,8 +7,6 @@ import re
 from decimal import Decimal
 
 import pytest
-from floor_full import full_floor
-from shop_writer import ShopWriter
 
 from server.locale_format import LocaleFormat
 from server.queries.value_history import CostKind, ValuePoint
@@ -17,17 +15,6 @@ from server.web.value_picture import HEIGHT, TOP, age_picture, history_picture
 
 DAY_US = 86_400_000_000
 NOON_US = 1_790_000_000_000_000
-
-
-@pytest.fixture
-def shop_writer(store):
-    return ShopWriter(store)
-
-
-@pytest.fixture
-def full(shop_writer):
-    full_floor(shop_writer)
-    return shop_writer
 
 
 def text_of(hub_app, address, **words):
