@@ -14,7 +14,7 @@ import io
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime
-from decimal import Decimal
+from decimal import Context, Decimal
 from enum import StrEnum
 from typing import IO, Any
 
@@ -38,6 +38,7 @@ ROWS_OF_PROGRESS = 1000
 PIECE = 64 * 1024
 MICROS = 6
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would calculate a text that begins so
+_EXACT = Context(prec=80)  # digits: more than the value of any stock has
 _WIDTH = 14
 _TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
@@ -86,8 +87,8 @@ def amount(micros: int | None) -> Decimal | None:
     """Millionths of the currency as a cell with the decimal places of the currency, with more where they are not zero."""
     if micros is None:
         return None
-    exact = Decimal(micros).scaleb(-MICROS)
-    rounded = round(exact, shop_locale().money_places)
+    exact = Decimal(micros).scaleb(-MICROS, _EXACT)
+    rounded = exact.quantize(Decimal(1).scaleb(-shop_locale().money_places), context=_EXACT)
     return rounded if rounded == exact else exact
 
 

@@ -159,6 +159,16 @@ def test_a_spreadsheet_shows_its_progress_while_it_is_written(hub_app, store):
     assert EXPORT not in store.running
 
 
+@pytest.mark.parametrize(
+    ("micros", "text"),
+    [(10**33 + 10_000, f"{10**27}.01"), (-(10**40) - 1, f"-{10**34}.000001"), (1_500_000, "1.50"), (0, "0.00")],
+)
+def test_an_amount_of_any_size_is_exact(hub_app, micros, text):
+    with hub_app.app.test_request_context("/"):
+        hub_app.app.preprocess_request()
+        assert files.csv_cell(files.amount(micros)) == text
+
+
 def test_what_a_spreadsheet_cannot_hold_is_kept_as_text(hub_app):
     beyond = 2**53 + 1
     long = "x" * (files.MOST_CHARACTERS + 1)
