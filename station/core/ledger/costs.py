@@ -23,6 +23,7 @@ from station.core.master_data import Definition, MasterData
 CONVERSION = ("labour", "overhead", "outside")
 MILLI = 1000
 MINUTE_MS = 60_000
+MOST_LEVELS = 100  # of bills below each other: beyond it a cost is unknown
 
 
 class CostLine(NamedTuple):
@@ -95,12 +96,14 @@ def unit_costs(
 
     A material without an entered price that is made here costs what its own bill costs at that time (`own_cost`).
     """
-    return _unit_costs(product, operations, master_data, at_us, order_milli, bill_us, routed, {product: None})
+    return _unit_costs(
+        product, operations, master_data, at_us, order_milli, bill_us, routed, _OwnCosts({product: None}, [])
+    )
 
 
 def own_costs(component: str, master_data: MasterData, at_us: int) -> UnitCosts:
     """The cost lines of one unit of a component by the bill and the routing of its own product; empty: not made here."""
-    return _own_costs(component, master_data, at_us, {component: None})
+    return _own_costs(component, master_data, at_us, _OwnCosts({component: None}, []))
 
 
 def own_cost(costs: UnitCosts) -> int | None:
@@ -120,8 +123,14 @@ def entered_price(master_data: MasterData, product: str | None, component: str, 
     return None if price is None or price.data.get("micros") is None else price
 
 
-_OwnCosts = dict[str, int | None]
-"""The cost of one unit of each component that is made here; None while it is computed: a bill that contains itself."""
+class _OwnCosts(NamedTuple):
+    """`known`: the cost of one unit of each component so far, None also while it is computed: a bill that contains itself.
+
+    `below`: the components whose bills are being computed, each below the one before.
+    """
+
+    known: dict[str, int | None]
+    below: list[str]
 
 
 def _own_costs(component: str, master_data: MasterData, at_us: int, found: _OwnCosts) -> UnitCosts:
@@ -135,10 +144,14 @@ def _own_costs(component: str, master_data: MasterData, at_us: int, found: _OwnC
 
 
 def _own_cost(component: str, master_data: MasterData, at_us: int, found: _OwnCosts) -> int | None:
-    if component not in found:
-        found[component] = None
-        found[component] = own_cost(_own_costs(component, master_data, at_us, found))
-    return found[component]
+    if component not in found.known:
+        if len(found.below) >= MOST_LEVELS:
+            return None
+        found.known[component] = None
+        found.below.append(component)
+        found.known[component] = own_cost(_own_costs(component, master_data, at_us, found))
+        found.below.pop()
+    return found.known[component]
 
 
 def _unit_costs(

@@ -217,6 +217,23 @@ def test_a_component_whose_own_bill_lacks_a_cost_stays_unknown(lacking: Definiti
     assert material(made(lacking), "cart") is None
 
 
+def test_bills_of_more_levels_than_any_product_has_leave_the_cost_unknown() -> None:
+    levels = [
+        definition("product.define", product=f"p{n}", bom=[{"component": f"p{n + 1}", "qty_milli": 1_000}])
+        for n in range(2_000)
+    ]
+    chain = shop(*levels, definition("cost.set", component="p2000", basis="unit", micros=1))
+    assert material(chain, "p0") is None
+    assert material(chain, "p1950") == 1
+
+
+def test_many_materials_without_a_price_leave_a_component_that_is_made_here_its_cost() -> None:
+    bought = [{"component": f"m{n}", "qty_milli": 1_000} for n in range(300)]
+    bom = [*bought, {"component": "frame", "qty_milli": 1_000}]
+    lines = unit_costs("kit", (10,), made(definition("product.define", product="kit", bom=bom)), 0).lines
+    assert [line.micros for line in lines if line.component == "frame"] == [FRAME]
+
+
 def test_a_bill_with_many_paths_to_one_component_is_computed_once_for_each_component() -> None:
     levels = [
         definition("product.define", product=f"p{n}", bom=[{"component": f"p{n + 1}", "qty_milli": 1_000}] * 2)
