@@ -14,12 +14,16 @@ NO_COST = "any cost of its product"
 
 
 class Lack(NamedTuple):
-    """What stock lacks, in a few words, and of which work or material; None for what is not of a product or operation."""
+    """What stock lacks, in a few words, and of which work or material; None for what is not of a product or operation.
+
+    `priced`: a price would end it.
+    """
 
     words: str
     product: str | None = None
     operation: int | None = None
     component: str | None = None
+    priced: bool = False
 
 
 class MissingCost(NamedTuple):
@@ -65,7 +69,7 @@ def _lacks(row: StockRow, valuation: Valuation) -> tuple[Lack, ...]:
         return (Lack(NO_ROUTING, row.product),)
     costs = valuation.costs(row)
     if not costs.lines:
-        return (Lack(NO_COST, row.product),)
+        return (Lack(NO_COST, row.product, priced=True),)
     lines = (line for line in costs.reached_by(row.entered, row.reached, row.scanned) if line.micros is None)
     return tuple(dict.fromkeys(_line(line, row, valuation) for line in lines))
 
@@ -79,7 +83,9 @@ def _line(line: CostLine, row: StockRow, valuation: Valuation) -> Lack:
     if operation is not None and operation.run_ms is None and is_priced:
         return Lack(f"the run time of operation {line.op}", row.product, line.op, line.component)
     if line.material and own_costs(line.component, valuation.master_data, valuation.at_us).lines:
-        return Lack(f"the price of {line.component}, or a cost of its own bill", None, None, line.component)
+        return Lack(
+            f"the price of {line.component}, or a cost of its own bill", None, None, line.component, priced=True
+        )
     if line.material:
-        return Lack(f"the price of {line.component}", None, None, line.component)
-    return Lack(f"{line.component} of operation {line.op}", row.product, line.op, line.component)
+        return Lack(f"the price of {line.component}", None, None, line.component, priced=True)
+    return Lack(f"{line.component} of operation {line.op}", row.product, line.op, line.component, priced=True)
