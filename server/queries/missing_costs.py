@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from server.queries.current_stock import StockRow, merged
 from server.queries.valuation import Valuation
-from station.core.ledger.costs import CostLine, cost_of, own_costs
+from station.core.ledger.costs import CostLine, own_costs, work_cost
 
 NO_QUANTITY = "its quantity"
 NO_PRODUCT = "its product"
@@ -78,7 +78,11 @@ def _line(line: CostLine, row: StockRow, valuation: Valuation) -> Lack:
     """What a cost line lacks; the price of a material is not of a product, because it holds for all of them."""
     routing = valuation.routing(row)
     operation = routing.operation(line.op) if routing is not None and not line.material else None
-    cost = cost_of(valuation.master_data, row.product, line.op, line.component, valuation.at_us) if operation else None
+    cost = (
+        work_cost(valuation.master_data, row.product, line.op, operation.stage, line.component, valuation.at_us)
+        if operation
+        else None
+    )
     is_priced = cost is not None and cost.data.get("basis") == "minute" and cost.data.get("micros") is not None
     if operation is not None and operation.run_ms is None and is_priced:
         return Lack(f"the run time of operation {line.op}", row.product, line.op, line.component)

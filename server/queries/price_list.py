@@ -1,6 +1,7 @@
 """Price list: each entered price that holds at a time or begins later, with the one before it and the person who entered it.
 
-A price is an entry `cost.set`: of a component, of a component in one product, or of the work of an operation of a product.
+A price is an entry `cost.set`: of a component, of a component in one product, of the work of an operation of a product, or
+the rate of a work centre, which is a stage.
 """
 
 from collections.abc import Iterable
@@ -32,7 +33,8 @@ class Price(NamedTuple):
 
     product: str | None
     op: int | None
-    component: str | None
+    component: str
+    stage: str | None
     amount: PricedAt
     before: PricedAt | None
     from_us: int
@@ -67,16 +69,17 @@ def price_list(master_data: MasterData, at_us: int) -> list[Price]:
 def _price(entry: Definition, before: PricedAt | None, *, later: bool) -> Price:
     data, (_, log, seq) = entry.data, entry.recorded
     return Price(
-        data.get("product"), data.get("op"), data.get("component"), amount_of(entry), before, entry.holds_from_us, later,
-        (log, seq),
+        data.get("product"), data.get("op"), data.get("component") or "", data.get("stage"), amount_of(entry), before,
+        entry.holds_from_us, later, (log, seq),
     )  # fmt: skip
 
 
-def _place(price: Price) -> tuple[bool, str, str, int, int]:
-    work = (
-        (price.product or "", price.component or "") if price.is_work else (price.component or "", price.product or "")
-    )
-    return (price.is_work, *work, price.op or 0, price.from_us)
+def _place(price: Price) -> tuple[bool, bool, str, str, int, int]:
+    """Materials by their name, then the rates of work centres, then the work of products."""
+    product = price.product or ""
+    names = (product, price.component) if price.is_work else (price.component, product)
+    first, second = (price.stage, price.component) if price.stage else names
+    return (price.is_work, price.stage is None, first, second, price.op or 0, price.from_us)
 
 
 def entered_by(connection: Connection, prices: Iterable[Price]) -> dict[tuple[str, int], str]:

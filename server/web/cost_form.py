@@ -1,6 +1,7 @@
 """Cost form: the entry `cost.set` of the form on the page of costs, from what a person typed.
 
-A price belongs to a component, for all products or one of them, or to the work of an operation of a product.
+A price belongs to a component, for all products or one of them, to the work of an operation of a product, or to a stage as a
+work centre: its rate for a minute.
 """
 
 from collections.abc import Mapping
@@ -11,11 +12,11 @@ from server.api_errors import ApiError
 from server.ledger.entries import Entry
 from server.locale_format import LocaleFormat
 from server.text import nearest
-from station.core.ledger.costs import CONVERSION
+from station.core.ledger.costs import CONVERSION, RATED
 from station.core.master_data import MasterData
 
-FIELDS = ("component", "product", "op", "basis", "amount", "day", "withdrawn")
-PREFILLED = ("component", "product", "op", "basis")  # those that a link to the form may give
+FIELDS = ("component", "product", "op", "stage", "basis", "amount", "day", "withdrawn")
+PREFILLED = ("component", "product", "op", "stage", "basis")  # those that a link to the form may give
 BASES = {"unit": "a unit", "order": "an order", "minute": "a minute"}
 MICRO_PLACES = 6
 MAX_MICROS = 10**15  # as in a file of costs: one thousand million units of the currency
@@ -39,7 +40,9 @@ def entry_of(typed: Mapping[str, str], master_data: MasterData, locale: LocaleFo
         products = master_data.names("product.define")
         raise ApiError(400, f"the product {_quoted(product)}", "a product of the shop", nearest(product, products))
     data: dict[str, Any] = {"component": component} | ({"product": product} if product else {})
-    if component in CONVERSION:
+    if typed["stage"]:
+        data["stage"] = _work_centre(typed, master_data)
+    elif component in CONVERSION:
         data["op"] = _operation(typed, master_data, now_us)
     else:
         _check_material(typed, master_data, now_us)
@@ -68,6 +71,24 @@ def amount(text: str, locale: LocaleFormat) -> int:
         )
         raise ApiError(400, f"the amount {_quoted(text)}", expected, f"Write it so: {locale.exact_money(12_500_000)}")
     return readings[0]
+
+
+def _work_centre(typed: Mapping[str, str], master_data: MasterData) -> str:
+    """The stage whose rate a price is."""
+    stage, component = typed["stage"], typed["component"]
+    stages = master_data.names("stage.define")
+    if stage not in stages:
+        raise ApiError(400, f"the work centre {_quoted(stage)}", "a stage of the shop", nearest(stage, stages))
+    if component not in RATED:
+        expected, do = f"one of {_listed(RATED)}", "Choose no work centre for another price."
+        raise ApiError(400, f"a rate of {_quoted(component)} of a work centre", expected, do)
+    if typed["product"] or typed["op"]:
+        do = "Empty product and operation, or choose no work centre for the price of an operation."
+        raise ApiError(400, "a rate of a work centre for a product", "a rate for all work there", do)
+    if typed["basis"] != "minute" and not typed["withdrawn"]:
+        came = f"a rate of a work centre for {BASES[typed['basis']]}"
+        raise ApiError(400, came, "one for a minute, at normal capacity", "Choose a minute.")
+    return stage
 
 
 def _operation(typed: Mapping[str, str], master_data: MasterData, now_us: int) -> int:

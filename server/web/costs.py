@@ -29,7 +29,8 @@ from station.core.master_data import Definition, MasterData
 blueprint = Blueprint("costs", __name__)
 PATH = "/costs"
 COLUMNS = (
-    "component", "product", "operation", "amount", "basis", "before", "before_basis", "valid_from", "holds", "entered_by",
+    "component", "product", "operation", "work_centre", "amount", "basis", "before", "before_basis", "valid_from", "holds",
+    "entered_by",
 )  # fmt: skip
 WORK = {"labour": "Labour", "overhead": "Overhead", "outside": "Outside work"}
 _NEWEST = "~"  # of two prices with one time the later recorded one holds
@@ -55,7 +56,7 @@ def file(form: str) -> Response:
         people = entered_by(connection, prices)
     rows: list[list[Cell]] = [
         [
-            price.component, price.product, price.op, *_cells(price.amount), *_cells(price.before),
+            price.component, price.product, price.op, price.stage, *_cells(price.amount), *_cells(price.before),
             moment(price.from_us), "later" if price.later else "now", people.get(price.place),
         ]
         for price in prices
@@ -112,6 +113,7 @@ def _page(typed: Mapping[str, str], trouble: ApiError | None) -> str:
         trouble=trouble.trouble if trouble else None,
         components=_components(shop, now_us),
         products=shop.names("product.define"),
+        stages=names.stages(),
         today=shop_locale().today(now_us).isoformat(),
         **names.for_templates(),
     )
@@ -129,7 +131,9 @@ def _product_name(shop: MasterData, name: str, at_us: int) -> str:
 
 
 def _stage_of(shop: MasterData, price: Price, at_us: int) -> str | None:
-    """The stage of the operation of a price."""
+    """The stage of the operation of a price, or the one whose rate it is."""
+    if price.stage:
+        return price.stage
     product = shop.product(price.product, at_us)
     routing = shop.routing(product.routing, at_us) if product and product.routing else None
     operation = routing.operation(price.op) if routing else None
@@ -158,6 +162,7 @@ def _priced(entry: Entry) -> str:
     """What was entered, in words."""
     data: dict[str, Any] = entry.data
     of = WORK.get(data["component"], data["component"])
+    of += f" at {data['stage']}" if data.get("stage") else ""
     of += f" of operation {data['op']}" if data.get("op") else ""
     of += f" of {data['product']}" if data.get("product") else ""
     since = "" if entry.holds_from_us is None else f" from {shop_locale().local(entry.holds_from_us):%Y-%m-%d} on"

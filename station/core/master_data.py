@@ -32,7 +32,7 @@ NAMED_BY = {
     "pattern.define": ("name",),
     "card.define": ("card",),
     "rule.define": ("rule",),
-    "cost.set": ("product", "op", "component"),
+    "cost.set": ("product", "op", "component", "stage"),
     "site.define": (),  # there is one site
 }
 Struct = TypeVar("Struct", bound=msgspec.Struct)
