@@ -21,7 +21,7 @@ from babel.numbers import get_currency_precision, get_currency_symbol
 
 from server.config import HubConfig
 from station.core.master_data import Definition
-from station.core.quantity import scaled
+from station.core.quantity import MILLI_PLACES, scaled
 from station.core.site import Site, SiteDays, SiteFrom, site_at, site_history
 
 NBSP = "\u00a0"
@@ -115,8 +115,10 @@ class LocaleFormat:
         text = self._digits(milli, 3, decimals)
         return (MINUS if milli < 0 else "") + text + (NBSP + unit if unit else "")
 
-    def readings(self, text: str) -> list[int]:
+    def readings(self, text: str, places: int = MILLI_PLACES) -> list[int]:
         """The quantities, in thousandths, that a typed number may mean, the one of this locale first.
+
+        `places`: the decimals of the whole numbers that are returned, by default thousandths.
 
         A text that the locale does not write, and that has one reading by another convention, has that reading.
 
@@ -137,12 +139,12 @@ class LocaleFormat:
             (".", "'"),
             (",", "'"),
         ):
-            value = self._read(typed, decimal, separator)
+            value = self._read(typed, decimal, separator, places)
             if value is not None and value not in found:
                 found.append(value)
         return found
 
-    def _read(self, typed: str, point: str, separator: str) -> int | None:
+    def _read(self, typed: str, point: str, separator: str, places: int) -> int | None:
         """A number by one convention; its groups have the sizes of the locale, or three digits."""
         whole, found, part = typed.partition(point)
         if found and not part:
@@ -158,7 +160,7 @@ class LocaleFormat:
             if not fits or groups[0].startswith("0"):
                 return None
             whole = "".join(groups)
-        return scaled(f"{whole or '0'}.{part}" if part else whole)
+        return scaled(f"{whole or '0'}.{part}" if part else whole, places)
 
     def exact(self, milli: int) -> str:
         """A quantity as it is typed so that it has one reading: without groups, and not with three decimals."""
@@ -167,6 +169,17 @@ class LocaleFormat:
         if milli >= 1_000_000 and milli % 1000:
             text += point + f"{milli % 1000:03}".rstrip("0")
         return text + "0" if len(text.partition(point)[2]) == 3 else text
+
+    def exact_money(self, micros: int) -> str:
+        """An amount as it is typed so that it has one reading, without the sign of the currency.
+
+        >>> LocaleFormat().exact_money(1_250_000_000), LocaleFormat(locale="de").exact_money(42_500)
+        ('1250.00', '0,0425')
+        """
+        whole, part = divmod(micros, 10**MONEY_PLACES)
+        decimals = f"{part:0{MONEY_PLACES}}".rstrip("0").ljust(self.money_places, "0")
+        decimals += "0" if len(decimals) == 3 else ""
+        return str(whole) + (self.separators[0] + decimals if decimals else "")
 
     def plural(self, count: int, one: str, several: str | None = None) -> str:
         """A number with its word, joined by a no-break space.
@@ -227,6 +240,10 @@ class LocaleFormat:
     def day_bounds(self, now_us: int) -> tuple[int, int]:
         """The first instant of the shop's day at a time, and the first after that day (UTC us)."""
         return self._days.day_bounds(self.today(now_us))
+
+    def day_start_us(self, day: date) -> int:
+        """The first instant of a day of the shop (UTC us). Raises `ValueError` outside the calendar of `SiteDays`."""
+        return self._days.day_bounds(day)[0]
 
     def day_end_us(self, day: date) -> int:
         """The midnight that ends a day in the shop's zone, as UTC us; of the last day of the calendar its begin."""

@@ -120,11 +120,12 @@ _ALL = (
     FileSchema(
         "costs.csv",
         "cost",
-        ("component", "product", "op", "valid_from"),
+        ("component", "product", "op", "stage", "valid_from"),
         (
             Column("component", cell_parsers.name, required=True),
             Column("product", cell_parsers.name),
             Column("op", cell_parsers.positive),
+            Column("stage", cell_parsers.name),
             Column("basis", cell_parsers.one_of(*BASES)),
             Column("amount", cell_parsers.price, required=True),
             Column("valid_from", cell_parsers.calendar_day),

@@ -8,6 +8,7 @@ import difflib
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 
+from server.importer.cell_parsers import WITHDRAWN
 from server.importer.current_state import CurrentState, released_names
 from server.importer.entry_builder import Rows
 from server.importer.errors import ImportMistake, shown
@@ -20,6 +21,7 @@ from station.core.codes.code import CodeType
 from station.core.codes.command_cards import Card, read_card
 from station.core.codes.lookalike import DIFFERENT, folded, shown_code
 from station.core.codes.patterns import Pattern, PatternError, usable_patterns
+from station.core.ledger.costs import RATED
 from station.core.quantity import decimal_text
 
 MAX_MATERIALS = 400  # lines of one bill of material, which is one entry of the ledger
@@ -140,10 +142,12 @@ def _path(known: KnownNames, start: str, goal: str) -> list[str]:
 
 
 def costs(rows: Rows, known: KnownNames, _: CurrentState) -> Iterator[ImportMistake]:
-    """A cost is either for work at an operation of a product, or the price of one unit of a component."""
+    """A cost is of work at an operation of a product, the rate of a work centre, or the price of one unit of a component."""
     for row in rows.get("costs.csv", []):
         component = row.values.get("component")
-        if component in CONVERSION:
+        if "stage" in row.values:
+            yield from _rate(row)
+        elif component in CONVERSION:
             for column in ("product", "op"):
                 if column not in row.values and column not in row.broken:
                     expected = f"the {'product' if column == 'product' else 'operation'} whose {component} this is"
@@ -151,6 +155,21 @@ def costs(rows: Rows, known: KnownNames, _: CurrentState) -> Iterator[ImportMist
             yield from _operation(row, known)
         elif component is not None:
             yield from _price(row, component, known)
+
+
+def _rate(row: TableRow) -> Iterator[ImportMistake]:
+    component = row.values.get("component")
+    if component is not None and component not in RATED:
+        do = "empty the cell of the stage for another cost"
+        yield row.mistake("component", shown(component), f"{' or '.join(RATED)}: the rate of a work centre", do)
+    for column in ("product", "op"):
+        if column in row.values:
+            do = "empty the cell, or empty the cell of the stage"
+            yield row.mistake(column, shown(str(row.values[column])), "an empty cell: a rate is for all work there", do)
+    withdrawn = row.values.get("amount") == WITHDRAWN
+    if not withdrawn and "basis" not in row.broken and row.values.get("basis") != "minute":
+        came = shown(row.values["basis"]) if "basis" in row.values else "an empty cell"
+        yield row.mistake("basis", came, "minute: a rate is for one minute at normal capacity", "write minute")
 
 
 def _price(row: TableRow, component: str, known: KnownNames) -> Iterator[ImportMistake]:

@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from server.ledger.cost_check import cost_mistake
 from server.ledger.print_schema import PRINTS, Name
 from server.ledger.site_check import site_mistake
 from server.text import nearest, with_nul
@@ -124,6 +125,7 @@ class _Cost(_Fields):
     product: str | None = None
     op: Whole | None = None
     component: str | None = None
+    stage: Name | None = None
     basis: Literal["unit", "order", "minute"] | None = None
 
 
@@ -311,7 +313,7 @@ def mistakes(what: str, data: dict[str, Any]) -> tuple[str, str, str] | None:
         return _ordered(what, data)
     of_kind = {
         "pattern.define": _pattern, "answer": _answer, "routing.define": _routing, "site.define": site_mistake,
-        "correct": _correct, "checkin": _checkin, "cost.set": _cost,
+        "correct": _correct, "checkin": _checkin, "cost.set": cost_mistake,
     }.get(what)  # fmt: skip
     if of_kind is not None:
         return of_kind(data)
@@ -382,13 +384,6 @@ def _command(data: dict[str, Any]) -> tuple[str, str, str] | None:
     why = card.unread if card else "it does not begin with WIP:"
     expected = "a card such as WIP:SCRAP or WIP:QTY:10"
     return f"code.bind to {to!r}: {why}", expected, "Write it as on the operator's card."
-
-
-def _cost(data: dict[str, Any]) -> tuple[str, str, str] | None:
-    if (data.get("micros") is None) == (data.get("withdrawn") is True):
-        return None
-    came = "cost.set with an amount that is withdrawn" if data.get("withdrawn") else "cost.set without an amount"
-    return came, "`micros`, or `withdrawn` true", "Send one of the two: a price, or that from then on there is none."
 
 
 def _pattern(data: dict[str, Any]) -> tuple[str, str, str] | None:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from server.queries.current_stock import StockRow, merged
 from server.queries.valuation import Valuation
-from station.core.ledger.costs import CostLine, cost_of, own_costs
+from station.core.ledger.costs import CostLine, own_costs, work_cost
 
 NO_QUANTITY = "its quantity"
 NO_PRODUCT = "its product"
@@ -14,12 +14,16 @@ NO_COST = "any cost of its product"
 
 
 class Lack(NamedTuple):
-    """What stock lacks, in a few words, and of which work or material; None for what is not of a product or operation."""
+    """What stock lacks, in a few words, and of which work or material; None for what is not of a product or operation.
+
+    `priced`: a price would end it.
+    """
 
     words: str
     product: str | None = None
     operation: int | None = None
     component: str | None = None
+    priced: bool = False
 
 
 class MissingCost(NamedTuple):
@@ -65,7 +69,7 @@ def _lacks(row: StockRow, valuation: Valuation) -> tuple[Lack, ...]:
         return (Lack(NO_ROUTING, row.product),)
     costs = valuation.costs(row)
     if not costs.lines:
-        return (Lack(NO_COST, row.product),)
+        return (Lack(NO_COST, row.product, priced=True),)
     lines = (line for line in costs.reached_by(row.entered, row.reached, row.scanned) if line.micros is None)
     return tuple(dict.fromkeys(_line(line, row, valuation) for line in lines))
 
@@ -74,12 +78,18 @@ def _line(line: CostLine, row: StockRow, valuation: Valuation) -> Lack:
     """What a cost line lacks; the price of a material is not of a product, because it holds for all of them."""
     routing = valuation.routing(row)
     operation = routing.operation(line.op) if routing is not None and not line.material else None
-    cost = cost_of(valuation.master_data, row.product, line.op, line.component, valuation.at_us) if operation else None
+    cost = (
+        work_cost(valuation.master_data, row.product, line.op, operation.stage, line.component, valuation.at_us)
+        if operation
+        else None
+    )
     is_priced = cost is not None and cost.data.get("basis") == "minute" and cost.data.get("micros") is not None
     if operation is not None and operation.run_ms is None and is_priced:
         return Lack(f"the run time of operation {line.op}", row.product, line.op, line.component)
     if line.material and own_costs(line.component, valuation.master_data, valuation.at_us).lines:
-        return Lack(f"the price of {line.component}, or a cost of its own bill", None, None, line.component)
+        return Lack(
+            f"the price of {line.component}, or a cost of its own bill", None, None, line.component, priced=True
+        )
     if line.material:
-        return Lack(f"the price of {line.component}", None, None, line.component)
-    return Lack(f"{line.component} of operation {line.op}", row.product, line.op, line.component)
+        return Lack(f"the price of {line.component}", None, None, line.component, priced=True)
+    return Lack(f"{line.component} of operation {line.op}", row.product, line.op, line.component, priced=True)

@@ -42,6 +42,7 @@ def page() -> str:
         stage=words.get("stage", ""),
         selected=bool(words),
         opened=lambda lack: _opened(lack, words),
+        priced=_priced,
         missing=missing[listing.start : listing.last],
         items=len({one.row.item for one in missing}),
         lacks=lacking_items(missing),
@@ -89,6 +90,12 @@ def _opened(lack: Lack, words: dict[str, str]) -> str:
     """The address of the items that lack something."""
     of_product = {} if lack.product is None else {"product": lack.product}
     return f"{PATH}?{urlencode(words | {'missing': lack.words} | of_product | past_words())}"
+
+
+def _priced(lack: Lack) -> str:
+    """The address of the form that enters what is lacking."""
+    words = {"component": lack.component, "product": lack.product, "op": lack.operation}
+    return f"/costs?{urlencode({word: text for word, text in words.items() if text is not None})}#enter"
 
 
 def _row(one: MissingCost, valuation: Valuation) -> list[Cell]:

@@ -15,6 +15,7 @@ day after its first scans.
 
 from bisect import bisect_right
 from collections.abc import Iterable
+from itertools import chain
 from typing import Any, NamedTuple, TypeVar
 
 import msgspec
@@ -31,7 +32,7 @@ NAMED_BY = {
     "pattern.define": ("name",),
     "card.define": ("card",),
     "rule.define": ("rule",),
-    "cost.set": ("product", "op", "component"),
+    "cost.set": ("product", "op", "component", "stage"),
     "site.define": (),  # there is one site
 }
 Struct = TypeVar("Struct", bound=msgspec.Struct)
@@ -72,6 +73,10 @@ class MasterData:
         for versions in self._named.values():
             versions.sort(key=lambda version: (version.holds_from_us, version.recorded))
         self._structs: dict[tuple[str, str, int], msgspec.Struct | None] = {}
+
+    def extended(self, definition: Definition) -> "MasterData":
+        """These definitions and one more."""
+        return MasterData([*chain.from_iterable(self._named.values()), definition])
 
     def names(self, what: str) -> list[str]:
         """The names of all definitions of this type, sorted."""

@@ -19,6 +19,7 @@ PAGES = (
     "/items/WO-1009",
     "/items/WO-1001",
     "/without-cost",
+    "/costs",
     "/unknown-codes",
     "/people",
     "/carriers",

@@ -21,6 +21,7 @@ from station.core.ledger.routing import Operation
 from station.core.master_data import Definition, MasterData
 
 CONVERSION = ("labour", "overhead", "outside")
+RATED = ("labour", "overhead")  # what a work centre may have a rate for
 MILLI = 1000
 MINUTE_MS = 60_000
 MOST_LEVELS = 100  # of bills below each other: beyond it a cost is unknown
@@ -119,7 +120,7 @@ def own_cost(costs: UnitCosts) -> int | None:
 
 def entered_price(master_data: MasterData, product: str | None, component: str, at_us: int) -> Definition | None:
     """The entered price of a material; None without one, and where it was withdrawn."""
-    price = cost_of(master_data, product, None, component, at_us)
+    price = cost_of(master_data, product, component, at_us)
     return None if price is None or price.data.get("micros") is None else price
 
 
@@ -173,35 +174,41 @@ def _unit_costs(
         if entered_price(master_data, product, material.component, at_us) is None:
             price = _own_cost(material.component, master_data, at_us, found)
         else:
-            price = _price(master_data, product, None, material.component, at_us, order_milli)
+            price = _micros(cost_of(master_data, product, material.component, at_us), order_milli)
         micros = None if price is None else half_even(price * material.qty_milli, MILLI)
         op = material.operation or first
         lines.append(CostLine(op, material.component, micros, material=True, optional=op in optional))
-    lines += [
-        CostLine(
-            op,
-            component,
-            _price(master_data, product, op, component, at_us, order_milli, times.get(op)),
-            material=False,
-            optional=op in optional,
-        )
-        for op in operations
-        for component in CONVERSION
-        if master_data.at("cost.set", _name(product, op, component), at_us) is not None
-    ]
+    for op in operations:
+        timed = times.get(op)
+        for component in CONVERSION:
+            cost = work_cost(master_data, product, op, timed.stage if timed else None, component, at_us)
+            if cost is not None:
+                micros = _micros(cost, order_milli, timed)
+                lines.append(CostLine(op, component, micros, material=False, optional=op in optional))
     return UnitCosts(tuple(sorted(lines, key=lambda line: line.op)))
 
 
-def cost_of(
-    master_data: MasterData, product: str | None, op: int | None, component: str, at_us: int
-) -> Definition | None:
-    """The `cost.set` that holds for a component, or for the work of an operation: that of this product, else that of all."""
-    names = (_name(product, op, component), _name(None, op, component))
+def cost_of(master_data: MasterData, product: str | None, component: str, at_us: int) -> Definition | None:
+    """The `cost.set` that holds for a material: that of it in this product, else that in all of them."""
+    names = (_name(product, None, component), _name(None, None, component))
     return next(filter(None, (master_data.at("cost.set", name, at_us) for name in names)), None)
 
 
-def _name(product: str | None, op: int | None, component: str) -> str:
-    return "\0".join(("" if product is None else product, "" if op is None else str(op), component))
+def work_cost(
+    master_data: MasterData, product: str | None, op: int, stage: str | None, component: str, at_us: int
+) -> Definition | None:
+    """The `cost.set` that holds for work of an operation at a stage: that of product and operation, else the stage's rate.
+
+    A price of the operation that was withdrawn leaves the rate of the stage, which is our work centre, where it has one.
+    """
+    own = master_data.at("cost.set", _name(product, op, component), at_us)
+    if stage is None or component not in RATED or (own is not None and own.data.get("micros") is not None):
+        return own
+    return master_data.at("cost.set", _name(None, None, component, stage), at_us) or own
+
+
+def _name(product: str | None, op: int | None, component: str, stage: str = "") -> str:
+    return "\0".join(("" if product is None else product, "" if op is None else str(op), component, stage))
 
 
 def minute_cost(micros: int, run_ms: int | None, setup_ms: int | None, order_milli: int | None) -> int | None:
@@ -226,17 +233,8 @@ def minute_cost(micros: int, run_ms: int | None, setup_ms: int | None, order_mil
     return half_even(micros * (run_ms * order_milli + setup_ms * MILLI), MINUTE_MS * order_milli)
 
 
-def _price(
-    master_data: MasterData,
-    product: str,
-    op: int | None,
-    component: str,
-    at_us: int,
-    order_milli: int | None,
-    timed: Operation | None = None,
-) -> int | None:
+def _micros(definition: Definition | None, order_milli: int | None, timed: Operation | None = None) -> int | None:
     """Micros for one unit (of the component, or of the product for conversion); None where unknown."""
-    definition = cost_of(master_data, product, op, component, at_us)
     micros = definition.data.get("micros") if definition else None
     if definition is None or not isinstance(micros, int) or isinstance(micros, bool):
         return None

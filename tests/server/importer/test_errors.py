@@ -125,6 +125,38 @@ def test_every_mistake_of_every_file_is_in_one_list():
             ),
         ),
         (
+            "costs.csv",
+            b"component,stage,basis,amount\nlabour,saw,,0.8\nsteel,,,1\n",
+            (
+                "costs.csv, line 2, column 3 (basis): came an empty cell, expected minute: a rate is for one minute at "
+                "normal capacity; write minute."
+            ),
+        ),
+        (
+            "costs.csv",
+            b"component,stage,product,basis,amount\noverhead,saw,P,minute,0.8\nsteel,,,,1\n",
+            (
+                "costs.csv, line 2, column 3 (product): came 'P', expected an empty cell: a rate is for all work there; "
+                "empty the cell, or empty the cell of the stage."
+            ),
+        ),
+        (
+            "costs.csv",
+            b"component,stage,basis,amount\noutside,saw,minute,0.8\nsteel,,,1\n",
+            (
+                "costs.csv, line 2, column 1 (component): came 'outside', expected labour or overhead: the rate of a work "
+                "centre; empty the cell of the stage for another cost."
+            ),
+        ),
+        (
+            "costs.csv",
+            b"component,stage,basis,amount\nlabour,swa,minute,0.8\nsteel,,,1\n",
+            (
+                "costs.csv, line 2, column 2 (stage): came 'swa', expected a stage of stages.csv or of the hub; write "
+                "'saw', if that is meant, or add it to stages.csv."
+            ),
+        ),
+        (
             "people.csv",
             b"person,name,badge\na,A,K1\nb,B,K1\n",
             "people.csv, line 3, column 3 (badge): came 'K1', the badge of a, expected one of their own; change one.",

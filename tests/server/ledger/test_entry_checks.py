@@ -158,6 +158,18 @@ def test_a_bill_of_material_contains_no_product_that_contains_it(refused, shop_w
 @pytest.mark.parametrize(
     ("entry", "came"),
     [
+        (
+            ("cost.set", {"component": "labour", "stage": "saw", "micros": 5}),
+            "cost.set of the work centre 'saw' with the basis unit",
+        ),
+        (
+            ("cost.set", {"component": "bar", "stage": "saw", "micros": 5, "basis": "minute"}),
+            "cost.set of the work centre 'saw' with the component 'bar'",
+        ),
+        (
+            ("cost.set", {"component": "labour", "stage": "saw", "op": 10, "micros": 5, "basis": "minute"}),
+            "cost.set of the work centre 'saw' with a product or an operation",
+        ),
         (("cost.set", {"component": "bar", "micros": -1}), "cost.set, of which: Expected `int` >= 0 - at `$.micros`"),
         (
             ("routing.define", {"routing": "r", "operations": []}),

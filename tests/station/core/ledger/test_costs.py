@@ -70,7 +70,8 @@ def test_an_unknown_cost_further_on_takes_away_nothing_that_was_known_before() -
     assert before.leaves["labour"] == 1_500_000_000
 
 
-MINUTES = json.loads((Path(__file__).parents[3] / "contract" / "v1" / "costs.json").read_text())["minutes"]
+GOLDEN = json.loads((Path(__file__).parents[3] / "contract" / "v1" / "costs.json").read_text())
+MINUTES, RATES = GOLDEN["minutes"], GOLDEN["rates"]
 
 
 @pytest.mark.parametrize("row", MINUTES, ids=lambda row: row["about"])
@@ -81,6 +82,20 @@ def test_a_cost_per_minute_is_that_of_the_run_and_the_share_of_the_set_up(row: d
     timed = (Operation(10, "saw", **times),)
     (line,) = unit_costs("p", (10,), master_data, 0, row.get("order_milli"), routed=timed).lines
     assert line == CostLine(10, "labour", row["unit_micros"], material=False)
+
+
+@pytest.mark.parametrize("row", RATES, ids=lambda row: row["about"])
+def test_a_rate_of_a_work_centre_holds_where_the_operation_has_no_price(row: dict[str, Any]) -> None:
+    times = {name: row[name] for name in ("run_ms", "setup_ms") if name in row}
+    rate = {"withdrawn": True} if row["rate"] is None else {"basis": "minute", "micros": row["rate"]}
+    centre = {"stage": row.get("stage", "saw"), "component": row.get("component", "labour")}
+    prices = [definition("cost.set", **centre, **rate)]
+    prices += [definition("cost.set", product="p", op=10, component="labour", **row["own"])] if "own" in row else []
+    lines = unit_costs(
+        "p", (10,), shop(*prices), 0, row.get("order_milli"), routed=(Operation(10, "saw", **times),)
+    ).lines
+    found = [line.micros for line in lines if line.component == "labour"]
+    assert found == ([] if row["unit_micros"] == "none" else [row["unit_micros"]])
 
 
 @given(st.integers(0, 2**62), st.integers(0, 10**12), st.integers(0, 10**12), st.integers(1, 10**12))
