@@ -27,8 +27,8 @@ class RollforwardQuery(msgspec.Struct, rename={"from_": "from"}):
 class RollRowAnswer(msgspec.Struct):
     """One key; null: without the attribute of `by`. `opening_micros` and all of `lines` together are `closing_micros`.
 
-    `lines`: micros by line, those that are not zero: late, material, labour, overhead, outside, finished, abnormal_scrap,
-    counts, closes, revaluation, moved. What leaves the work in process is negative.
+    `lines`: micros by line, those that are not zero: late, material, labour, overhead, outside, finished, normal_scrap,
+    abnormal_scrap, counts, closes, revaluation, moved. What leaves the work in process is negative.
     """
 
     key: str | None

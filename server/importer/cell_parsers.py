@@ -213,6 +213,19 @@ def milliseconds(text: str) -> int:
     return value
 
 
+def scrap_share(text: str) -> int:
+    """A share of pieces below 100 %, in millionths, from a number in percent with its sign.
+
+    >>> scrap_share("2%"), scrap_share("0.25%"), scrap_share("1.5 %"), scrap_share("0%")
+    (20000, 2500, 15000, 0)
+    """
+    match = re.fullmatch(r"([0-9]{1,2}(?:\.[0-9]{1,4})?) ?%", text)
+    if match is None:
+        msg = "a share below 100% such as 2% or 0.25%"
+        raise CellError(msg, "write a number, with a point before at most four decimals, and the sign %, as text")
+    return scaled(match[1], 4) or 0
+
+
 def day(text: str) -> DayCell:
     """A calendar day (2026-11-25), or a day relative to the day of import (+3d, -2d, +1w, +0d)."""
     expected = "a day such as 2026-11-25, or +3d, -2d, +1w from the day of import"

@@ -19,7 +19,7 @@ from server.importer.table_rows import TableRow
 from station.core.site import FIRST_DAY, LAST_DAY, SiteDays
 
 Rows = Mapping[str, list[TableRow]]
-# Entry fields of headings with another name: a sheet has units, an entry thousandths, seconds, ms and millionths.
+# Entry fields of headings with another name: a sheet has units and percent, an entry thousandths, seconds, ms, millionths.
 _FIELD = {
     "limit": "limit",
     "target": "target_s",
@@ -27,6 +27,7 @@ _FIELD = {
     "transfer_qty": "transfer_qty_milli",
     "run_time": "run_ms",
     "setup_time": "setup_ms",
+    "scrap": "scrap_ppm",
     "amount": "micros",
 }
 _PLAIN = {

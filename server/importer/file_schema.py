@@ -92,6 +92,7 @@ _ALL = (
             Column("transfer_qty", cell_parsers.quantity),
             Column("run_time", cell_parsers.milliseconds),
             Column("setup_time", cell_parsers.milliseconds),
+            Column("scrap", cell_parsers.scrap_share),
         ),
     ),
     FileSchema(

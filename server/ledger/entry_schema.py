@@ -62,6 +62,7 @@ class _Operation(_Fields):
     transfer_qty_milli: Quantity | None = None
     run_ms: Milliseconds | None = None
     setup_ms: Milliseconds | None = None
+    scrap_ppm: Annotated[int, msgspec.Meta(ge=0, le=999_999)] | None = None
 
 
 class _Routing(_Fields):

@@ -35,7 +35,7 @@ _DEFAULTS: dict[str, dict[str, Any]] = {
     "person.define": {"roles": []},
     COST: {"basis": "unit", "withdrawn": False},
 }
-_OF_OPERATION = {"optional": False}
+_OF_OPERATION = {"optional": False, "scrap_ppm": 0}
 
 
 class Unchanged(NamedTuple):

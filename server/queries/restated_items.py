@@ -5,7 +5,7 @@ it, and other costs after a change of its order. Its moves are read one by one f
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Select, and_, func, or_, select
@@ -59,9 +59,14 @@ def items_restated(connection: Connection, costs: PeriodCosts) -> frozenset[str]
 
 
 def restated_entries(
-    connection: Connection, items: Collection[str], costs: PeriodCosts, to_us: int, grain: Grain
+    connection: Connection,
+    items: Collection[str],
+    costs: PeriodCosts,
+    to_us: int,
+    grain: Grain,
+    normal: Mapping[tuple[str, int], int],
 ) -> Iterator[ValueEntry]:
-    """The entries of these items in a period that ends at a time (UTC us)."""
+    """The entries of these items in a period that ends at a time (UTC us). `normal`: the normal scrap of their moves."""
     ordered = sorted(items)
     for start in range(0, len(ordered), AT_ONCE):
         names = ordered[start : start + AT_ONCE]
@@ -69,7 +74,7 @@ def restated_entries(
         for item in names:
             if item in moves:
                 terms = _Terms(heads[item], costs, grain)
-                yield from _entries(moves[item], terms, costs, to_us)
+                yield from _entries(moves[item], terms, costs, to_us, normal)
 
 
 class _Terms:
@@ -120,7 +125,9 @@ class _Terms:
         )
 
 
-def _entries(moves: list[Any], terms: _Terms, costs: PeriodCosts, to_us: int) -> Iterator[ValueEntry]:
+def _entries(
+    moves: list[Any], terms: _Terms, costs: PeriodCosts, to_us: int, normal: Mapping[tuple[str, int], int]
+) -> Iterator[ValueEntry]:
     from_us = costs.begins[0]
     changes = sorted(terms.changes(from_us, to_us) | set(costs.begins[1:]))
     standing: Counter[_RecordedForm] = Counter()
@@ -137,13 +144,13 @@ def _entries(moves: list[Any], terms: _Terms, costs: PeriodCosts, to_us: int) ->
             if piece.state in IN_PROCESS:
                 standing[piece] += sign * one.qty_milli
         if one.at_us > from_us:
-            yield from _posted(one, source, target, terms, costs)
+            yield from _posted(one, source, target, terms, costs, normal.get((one.item, one.n), 0))
     for at_us in changes:
         yield from _changed(standing, terms, costs, at_us)
 
 
 def _posted(
-    one: Any, source: _RecordedForm, target: _RecordedForm, terms: _Terms, costs: PeriodCosts
+    one: Any, source: _RecordedForm, target: _RecordedForm, terms: _Terms, costs: PeriodCosts, normal_milli: int
 ) -> Iterator[ValueEntry]:
     was, now = terms.form(source, one.at_us), terms.form(target, one.at_us)
     before, after = costs.unit(was, one.at_us), costs.unit(now, one.at_us)
@@ -153,7 +160,7 @@ def _posted(
         else None
     )
     by_close = one.to_state == ADJUSTED and one.verb == CLOSE
-    for entry in move_entries(was, now, before, after, one.qty_milli, by_close):
+    for entry in move_entries(was, now, before, after, one.qty_milli, by_close, normal_milli):
         yield entry._replace(at_us=one.at_us if terms.grain.item else None, posting=posting)
 
 

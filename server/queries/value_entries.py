@@ -38,6 +38,7 @@ class ValueLine(StrEnum):
     OVERHEAD = "overhead"
     OUTSIDE = "outside"
     FINISHED = "finished"
+    NORMAL_SCRAP = "normal_scrap"
     SCRAPPED = "abnormal_scrap"
     COUNTS = "counts"
     CLOSES = "closes"
@@ -83,11 +84,12 @@ class PricedForm(NamedTuple):
 
 
 class Grain(NamedTuple):
-    """Which pieces are kept apart beyond what their value depends on. `item`: each posting too."""
+    """Which pieces are kept apart beyond what their value depends on. `item`: each posting too; `scrap`: that of scrap."""
 
     stage: bool = False
     order: bool = False
     item: bool = False
+    scrap: bool = False
 
 
 class Posting(NamedTuple):
@@ -146,11 +148,30 @@ def move_entries(
     after: Mapping[str, int],
     milli: int,
     by_close: bool,
+    normal_milli: int = 0,
 ) -> Iterator[ValueEntry]:
     """The entries of a move of `milli` thousandths. `before`, `after`: micros of one unit in each form, by component.
 
-    `by_close`: the move to `adjusted` is that of a closed order, not of a count.
+    `by_close`: the move to `adjusted` is that of a closed order, not of a count. `normal_milli`: how many of them are normal
+    scrap, of a move to scrap or back from it.
     """
+    for entry in _entries(source, target, before, after, milli, by_close):
+        if normal_milli and entry.line == ValueLine.SCRAPPED:
+            normal = entry.amount // milli * normal_milli  # exact: the amount is that of one thousandth, times `milli`
+            yield entry._replace(line=ValueLine.NORMAL_SCRAP, amount=normal)
+            entry = entry._replace(amount=entry.amount - normal)  # noqa: PLW2901
+        if entry.amount:
+            yield entry
+
+
+def _entries(
+    source: PricedForm,
+    target: PricedForm,
+    before: Mapping[str, int],
+    after: Mapping[str, int],
+    milli: int,
+    by_close: bool,
+) -> Iterator[ValueEntry]:
     was, ends = source.in_process, _END.get(target.state)
     if not was and not target.in_process and (ends is None or not _is_origin(source)):
         return
@@ -169,7 +190,7 @@ def move_entries(
             entries += [ValueEntry(ends, component, -new, source)] if ends else []
         else:
             entries = _entering(source, target, component, old, new)
-        yield from (entry for entry in entries if entry.amount)
+        yield from entries
 
 
 def _is_origin(form: PricedForm) -> bool:

@@ -28,6 +28,7 @@ from sqlalchemy import (
 from server.projection.item_rows import operations_of
 from server.projection.tables import event_item, head, move
 from server.queries.current_stock import StockRow
+from server.queries.normal_scrap import normal_scrap
 from server.queries.period_costs import PeriodCosts
 from server.queries.restated_items import items_restated, restated_entries, restated_select
 from server.queries.stock_source import head_at
@@ -45,7 +46,7 @@ from server.queries.value_entries import (
     move_entries,
     revaluation,
 )
-from station.core.ledger.parcels import ENDED
+from station.core.ledger.parcels import ENDED, ParcelState
 
 MILLION = 1_000_000  # a quantity is summed in two parts, because the sum of the largest ones exceeds 64 bits
 _FORM = ("state", "stage", "entered", "reached", "scanned")
@@ -60,6 +61,8 @@ def value_entries(
     """
     from_us = costs.begins[0]
     special = items_restated(connection, costs)
+    normal = normal_scrap(connection, costs.master_data, from_us, to_us)
+    apart = grain._replace(scrap=bool(normal))
     standing: Counter[PricedForm] = Counter()
     for row in stock:
         if row.in_process and row.qty_milli and row.item not in special:
@@ -69,9 +72,10 @@ def value_entries(
             yield from _revalued(standing, costs, begin_us)
         # What moved at the begin of the period is in its stock; what moves at a change of costs has the new ones.
         first_us = from_us + 1 if begin_us == from_us else begin_us
-        for group in _groups(connection, first_us, end_us - 1, to_us, special, costs, grain):
-            yield from _posted(group, standing, costs, begin_us, grain)
-    yield from restated_entries(connection, special, costs, to_us, grain)
+        for group in _groups(connection, first_us, end_us - 1, to_us, special, costs, apart):
+            milli = normal.get((group.scrap_item, group.scrap_n), 0) if normal else 0
+            yield from _posted(group, standing, costs, begin_us, grain, milli)
+    yield from restated_entries(connection, special, costs, to_us, grain, normal)
 
 
 def _as_grouped(form: PricedForm, valuation: Valuation) -> PricedForm:
@@ -90,9 +94,9 @@ def _revalued(standing: Counter[PricedForm], costs: PeriodCosts, at_us: int) -> 
 
 
 def _posted(
-    group: Any, standing: Counter[PricedForm], costs: PeriodCosts, at_us: int, grain: Grain
+    group: Any, standing: Counter[PricedForm], costs: PeriodCosts, at_us: int, grain: Grain, normal_milli: int
 ) -> Iterator[ValueEntry]:
-    """The entries of one group of moves, or of one move; `standing` follows it."""
+    """The entries of one group of moves, or of one move; `standing` follows it. `normal_milli`: its normal scrap."""
     terms = (group.product, group.routing, costs.valuation(at_us).epochs.time(group.epoch), group.ordered,
              group.order_ or "", group.item or "")  # fmt: skip
     source, target = (
@@ -109,7 +113,7 @@ def _posted(
         if grain.item
         else None
     )
-    for entry in move_entries(source, target, before, after, milli, group.by_close == 1):
+    for entry in move_entries(source, target, before, after, milli, group.by_close == 1, normal_milli):
         yield entry._replace(at_us=group.at_us, posting=posting)
 
 
@@ -122,7 +126,10 @@ def _groups(
     costs: PeriodCosts,
     grain: Grain,
 ) -> Iterator[Any]:
-    """The moves from one time to another (UTC us, both included), grouped by their forms; each one alone by item."""
+    """The moves from one time to another (UTC us, both included), grouped by their forms; each one alone by item.
+
+    Those to and from scrap are alone where `grain.scrap`.
+    """
     moves = _moves(first_us, last_us, to_us, bool(special), costs, grain).subquery("moves")
     keys = [column for column in moves.c if column.key != "qty_milli"]
     million = literal_column(str(MILLION), BigInteger)
@@ -154,6 +161,8 @@ def _moves(first_us: int, last_us: int, to_us: int, restated: bool, costs: Perio
             (m.pos if grain.item else null()).label("pos"),
             (m.at_us if grain.item else null()).label("at_us"),
             _by_close().label("by_close"),
+            (case((_scraps(), m.item)) if grain.scrap else null()).label("scrap_item"),
+            (case((_scraps(), m.n)) if grain.scrap else null()).label("scrap_n"),
             m.qty_milli,
         )
         .select_from(move.join(head, head.c.item == m.item))
@@ -167,6 +176,11 @@ def _counts() -> ColumnElement[bool]:
     m = move.c
     through = and_(m.to_state.in_(sorted(ENDED)), m.from_state.not_in(sorted({*ENDED, ADJUSTED})))
     return or_(m.from_state.in_(sorted(IN_PROCESS)), m.to_state.in_(sorted(IN_PROCESS)), through)
+
+
+def _scraps() -> ColumnElement[bool]:
+    """The condition for moves to and from scrap."""
+    return or_(move.c.to_state == ParcelState.SCRAPPED, move.c.from_state == ParcelState.SCRAPPED)
 
 
 def _by_close() -> ColumnElement[int]:

@@ -40,10 +40,11 @@ POSTINGS = f"{PATH}/postings"
 LINES = {
     ValueLine.LATE: "Late scans of earlier periods", ValueLine.MATERIAL: "Material issued", ValueLine.LABOUR: "Labour",
     ValueLine.OVERHEAD: "Overhead", ValueLine.OUTSIDE: "Outside work", ValueLine.FINISHED: "Finished",
-    ValueLine.SCRAPPED: "Abnormal scrap", ValueLine.COUNTS: "Counts", ValueLine.CLOSES: "Short and over closes",
-    ValueLine.REVALUED: "Revaluation", ValueLine.MOVED: "Between rows",
+    ValueLine.NORMAL_SCRAP: "Normal scrap", ValueLine.SCRAPPED: "Abnormal scrap", ValueLine.COUNTS: "Counts",
+    ValueLine.CLOSES: "Short and over closes", ValueLine.REVALUED: "Revaluation", ValueLine.MOVED: "Between rows",
 }  # fmt: skip
 _ADDED = (ValueLine.MATERIAL, ValueLine.LABOUR, ValueLine.OVERHEAD, ValueLine.OUTSIDE)
+_SCRAPPED = (ValueLine.NORMAL_SCRAP, ValueLine.SCRAPPED)
 COLUMNS = ("time", "line", "item", "product", "order", "component", "from", "to", "quantity", "amount", "event")
 
 
@@ -231,7 +232,7 @@ def _sentence(total: RollRow, locale: LocaleFormat) -> str:
     change = f"{locale.money(abs(more))} {'more' if more > 0 else 'less'}" if more else "the same"
     added = sum(total.lines.get(line, 0) for line in _ADDED)
     parts = [f"{locale.money(added)} of material and work was added"]
-    for line, word in ((ValueLine.FINISHED, "finished"), (ValueLine.SCRAPPED, "scrapped")):
-        if line in total.lines:
-            parts.append(f"{locale.money(-total.lines[line])} was {word}")
+    for lines, word in (((ValueLine.FINISHED,), "finished"), (_SCRAPPED, "scrapped")):
+        if any(line in total.lines for line in lines):
+            parts.append(f"{locale.money(-sum(total.lines.get(line, 0) for line in lines))} was {word}")
     return f"{locale.money(total.opening)} became {locale.money(total.closing)}, {change}: {', '.join(parts)}."

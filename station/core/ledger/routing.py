@@ -38,7 +38,8 @@ class Stage(msgspec.Struct, frozen=True, omit_defaults=True):
 class Operation(msgspec.Struct, frozen=True, omit_defaults=True):
     """One step of a routing; `scan_means` arrived, done or both, by default arrived, done at the last operation.
 
-    `run_ms`: run time of one unit, `setup_ms`: set-up time of an order, in milliseconds; None: not stated.
+    `run_ms`: run time of one unit, `setup_ms`: set-up time of an order, in milliseconds; None: not stated. `scrap_ppm`: how
+    many of a million pieces that come to it are expected to be scrapped there.
     """
 
     op: int
@@ -48,6 +49,7 @@ class Operation(msgspec.Struct, frozen=True, omit_defaults=True):
     transfer_qty_milli: int | None = None
     run_ms: int | None = None
     setup_ms: int | None = None
+    scrap_ppm: int = 0
 
 
 class Routing(msgspec.Struct, frozen=True):

@@ -29,6 +29,20 @@ def test_run_and_set_up_times_become_milliseconds_and_a_file_without_them_keeps_
     assert [operation.get("run_ms") for operation in kept.data["operations"]] == [150_000, 0]
 
 
+def test_a_scrap_allowance_is_a_share_in_percent():
+    allowed = b"routing,op,stage,scrap\nr,10,saw,2.5%\nr,20,pack,\n"
+    (entry,) = (entry for entry in read({**SHOP, "routings.csv": allowed}).entries if entry.what == "routing.define")
+    assert entry.data["operations"] == [{"op": 10, "stage": "saw", "scrap_ppm": 25_000}, {"op": 20, "stage": "pack"}]
+
+
+@pytest.mark.parametrize("cell", ["2", "0.02", "100%", "-1%", "1.23456%", "two%"])
+def test_a_scrap_allowance_that_is_none_is_named(cell):
+    (message,) = mistakes(routings_csv=f"routing,op,stage,scrap\nr,10,saw,{cell}\nr,20,pack,\n".encode())
+    assert message.startswith(
+        f"routings.csv, line 2, column 4 (scrap): came '{cell}', expected a share below 100% such as 2%"
+    )
+
+
 @pytest.mark.parametrize("cell", ["2,5min", "45", "1.2345s", "-1s", "1 h", "1d", "9999999h"])
 def test_a_time_that_is_none_is_named(cell):
     content = f'routing,op,stage,run_time\nr,10,saw,"{cell}"\nr,20,pack,\n'.encode()

@@ -32,6 +32,7 @@ def site(**data):
 
 
 PRICE = ("cost.set", {"component": "bar", "micros": 1})
+RATE = ("cost.set", {"component": "labour", "stage": "saw", "basis": "minute", "micros": 1})
 
 
 @pytest.mark.parametrize(
@@ -101,6 +102,12 @@ def test_an_amount_of_the_same_request_counts(refused, shop_writer):
     assert refused(site(currency="EUR")) is None
     assert refused(PRICE, site(currency="USD"))[0].startswith("site.define with the currency USD, where 1 amount is")
     assert refused(site(currency="USD"), PRICE) is None
+
+
+def test_the_rate_of_a_work_centre_is_an_amount(refused, shop_writer):
+    assert refused(site(currency="EUR"), RATE) is None
+    shop_writer.settle()
+    assert refused(site(currency="USD"))[0].endswith("where 1 amount is recorded in EUR")
 
 
 def test_an_actual_cost_is_an_amount(refused, shop_writer):

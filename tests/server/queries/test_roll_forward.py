@@ -16,6 +16,7 @@ from server.queries.as_known_at import past_stock
 from server.queries.roll_forward import (
     Period,
     RollBy,
+    RollRow,
     _divided,
     entries_of,
     grain_of,
@@ -81,6 +82,10 @@ def eventful(shop_writer, seed):
         with suppress(EntryRefused):  # such as a count of more than is there
             shop_writer.say(*what, **data)
 
+    for version, days in enumerate((6, 4)):
+        operations = [{"op": 10 * (n + 1), "stage": stage, "scrap_ppm": chance.choice([0, 20_000, 123_456, 700_000])}
+                      for n, stage in enumerate(STAGES[version:4])]  # fmt: skip
+        say("routing.define", ago(days=days, minutes=-1), routing="line", operations=operations)
     for n in range(6):
         say("cost.set", ago(hours=chance.randint(1, 99)), component="bar", basis="unit", micros=10**6 + n * 333_333)
     say("cost.set", ago(hours=50), product="bracket", op=20, component="overhead", basis="unit", micros=123_457)
@@ -98,6 +103,12 @@ def eventful(shop_writer, seed):
             say("order.close", at_us, order=order, how=chance.choice(["complete", "short", "cancelled"]))
         else:
             shop_writer.scan(order, chance.choice(STAGES), at_us, station="late-1", action=chance.choice([None, "out"]))
+    for n in range(6):
+        order, station = f"GOOD-{n}", f"good-{n}"
+        shop_writer.release(order, qty=chance.randint(5, 60), at_us=ago(days=chance.randint(4, 9)))
+        for hours in sorted(chance.sample(range(1, 95), 6), reverse=True):
+            more = {"qty_milli": chance.randint(1, 4_000), "action": "scrap"} if chance.random() < 0.5 else {}
+            shop_writer.scan(order, chance.choice(["saw", "deburr", "test"]), ago(hours=hours), station=station, **more)
     for n in range(3):
         say("order.release", ago(hours=5), order=f"FOUND-{n}", product=chance.choice(["bracket", "frame"]),
             qty_milli=chance.randint(1, 9) * 1000)  # fmt: skip
@@ -124,6 +135,39 @@ def test_it_closes_to_zero_millionths_for_any_two_times_and_slice(shop_writer, s
             if position is None:
                 assert roll.total.opening == ends[0]
                 assert ValueLine.LATE not in roll.total.lines
+
+
+@pytest.mark.parametrize("seed", [3, 72])
+def test_the_lines_of_adjacent_periods_add_up_to_those_of_the_whole(shop_writer, seed):
+    eventful(shop_writer, seed)
+    chance = random.Random(seed)
+    times = [shop_writer.ago(hours=hour) for hour in sorted([200, *chance.sample(range(1, 99), 3)], reverse=True)]
+    for by in RollBy:
+        whole_lines = {row.key: lines(row) for row in exact_rows(shop_writer, times[0], times[-1], by)}
+        sums = {}
+        for from_us, to_us in pairwise(times):
+            for row in exact_rows(shop_writer, from_us, to_us, by):
+                of_row = sums.setdefault(row.key, {})
+                for line, amount in lines(row).items():
+                    of_row[line] = of_row.get(line, 0) + amount
+        if by == RollBy.COMPONENT:
+            assert {"normal_scrap", "abnormal_scrap"} <= {line for of_row in sums.values() for line in of_row}
+        assert without_zeros(sums) == without_zeros(whole_lines)
+
+
+def exact_rows(shop_writer, from_us, to_us, by):
+    """Rows of lines in thousandths of micros, so that no rounding is in them."""
+    sums = {}
+    with shop_writer.store.read() as connection:
+        for entry in entries_of(connection, period(shop_writer, connection, from_us, to_us), grain_of(by)):
+            of_row = sums.setdefault(key_of(entry, by), {})
+            of_row[entry.line] = of_row.get(entry.line, 0) + entry.amount
+    return [RollRow(key, 0, of_row, 0) for key, of_row in sums.items()]
+
+
+def without_zeros(rows):
+    found = {key: {line: amount for line, amount in of_row.items() if amount} for key, of_row in rows.items()}
+    return {key: of_row for key, of_row in found.items() if of_row}
 
 
 @pytest.mark.parametrize("seed", [3, 72])
@@ -182,6 +226,81 @@ def test_what_is_issued_worked_finished_scrapped_and_counted_has_its_line(small)
     assert whole(small, small.ago(hours=3, minutes=30), small.ago(hours=2, minutes=30)) == (
         12, {"revaluation": 2.0}, 14,
     )  # fmt: skip
+
+
+def with_allowance(small, **ppm):
+    operations = [{"op": 10 * (n + 1), "stage": stage, "scrap_ppm": ppm.get(stage, 0)}
+                  for n, stage in enumerate(("saw", "deburr", "test", "pack"))]  # fmt: skip
+    small.say("routing.define", small.ago(days=20), routing="line", operations=operations)
+
+
+def scrap_lines(small, *hours, by=RollBy.COMPONENT):
+    """The normal and the abnormal scrap of a period in whole units of the currency."""
+    roll = rolled(small, small.ago(hours=hours[0]), small.ago(hours=hours[1]) if hours[1:] else small.now_us, by)
+    assert roll.gap == 0
+    return tuple(-roll.total.lines.get(line, 0) / 1e6 for line in (ValueLine.NORMAL_SCRAP, ValueLine.SCRAPPED))
+
+
+def test_scrap_within_the_allowance_of_what_came_to_the_operation_is_normal(small):
+    with_allowance(small, deburr=20_000)  # two of a hundred
+    small.release("WO-1", qty=100)
+    small.scan("WO-1", "saw", small.ago(hours=9))
+    small.scan("WO-1", "saw", small.ago(hours=8), action="scrap", qty_milli=1_000)  # bar 2: no allowance at Saw
+    small.scan("WO-1", "deburr", small.ago(hours=7), qty_milli=50_000)
+    small.scan(
+        "WO-1", "deburr", small.ago(hours=6), action="scrap", qty_milli=3_000
+    )  # bar 2 and labour 1: one is normal
+    small.scan("WO-1", "deburr", small.ago(hours=5), qty_milli=40_000)
+    small.scan("WO-1", "deburr", small.ago(hours=4), action="scrap", qty_milli=500)
+    small.scan("WO-1", "deburr", small.ago(hours=3), action="scrap", qty_milli=500)
+    small.settle()
+    assert scrap_lines(small, 10) == (5.4, 8.6)  # 1.8 of 90 pieces are normal
+    assert [scrap_lines(small, begin, begin - 1.25) for begin in (9, 7.5, 6.5, 4.5, 3.5)] == [
+        (0, 2), (0, 0), (3, 6), (1.5, 0), (0.9, 0.6),
+    ]  # fmt: skip
+    # A late scan that brings more pieces there before the scrap makes more of it normal.
+    small.scan("WO-1", "deburr", small.ago(hours=6.5), station="late-1", qty_milli=5_000)
+    small.settle()
+    assert scrap_lines(small, 10) == (5.7, 8.3)
+
+
+def test_the_serials_of_an_order_share_its_allowance(small):
+    with_allowance(small, saw=500_000)
+    names = [f"SN-{n}" for n in range(4)]
+    small.release("WO-1", qty=4, items=names)
+    for n, name in enumerate(names):
+        small.scan(name, "saw", small.ago(hours=9 - n), qty_milli=1_000)
+    small.scan("SN-0", "saw", small.ago(hours=4), action="scrap", all=True)
+    small.scan("SN-1", "saw", small.ago(hours=3), action="scrap", all=True)
+    small.scan("SN-2", "saw", small.ago(hours=2), action="scrap", all=True)
+    small.settle()
+    assert scrap_lines(small, 10) == (4, 2)
+
+
+def test_an_order_keeps_the_allowance_of_its_release(small):
+    small.release("WO-1", qty=10, at_us=small.ago(days=3))
+    operations = [{"op": 10, "stage": "saw", "scrap_ppm": 999_999}, {"op": 20, "stage": "pack"}]
+    small.say("routing.define", small.ago(days=2), routing="line", operations=operations)
+    small.release("WO-2", qty=10, at_us=small.ago(days=1))
+    for order in ("WO-1", "WO-2"):
+        small.scan(order, "saw", small.ago(hours=3))
+    for order in ("WO-1", "WO-2"):
+        small.scan(order, "saw", small.ago(hours=2), action="scrap", qty_milli=1_000)
+    small.settle()
+    found = rolled(small, small.ago(hours=2.5), small.now_us, RollBy.ORDER)
+    assert [(row.key, lines(row)) for row in found.rows] == [
+        ("WO-1", {"abnormal_scrap": -2_000_000}),
+        ("WO-2", {"normal_scrap": -2_000_000}),
+    ]
+
+
+def test_scrap_in_front_of_an_operation_by_a_scan_at_it_came_there(small):
+    with_allowance(small, deburr=500_000)
+    small.release("WO-1", qty=10)
+    small.scan("WO-1", "saw", small.ago(hours=9))
+    small.scan("WO-1", "deburr", small.ago(hours=8), action="scrap", qty_milli=4_000)
+    small.settle()
+    assert scrap_lines(small, 10) == (4, 4)
 
 
 def test_a_count_that_finds_more_and_pieces_that_pass_at_once_have_their_lines(small):
