@@ -228,6 +228,29 @@ def test_what_is_issued_worked_finished_scrapped_and_counted_has_its_line(small)
     )  # fmt: skip
 
 
+@pytest.mark.parametrize("receipt", [{"stage": "pack"}, {"stage": "plating", "action": "out"}])
+def test_outside_work_is_earned_when_the_pieces_come_back(small, receipt):
+    small.say("stage.define", 0, stage="plating", name="Plating", type="outside")
+    stages = ("saw", "plating", "pack", "gate")
+    small.say("stage.define", 0, stage="gate", name="Gate")
+    operations = [{"op": 10 * (n + 1), "stage": stage} for n, stage in enumerate(stages)]
+    small.say("routing.define", small.ago(days=20), routing="line", operations=operations)
+    small.say("cost.set", 0, product="bracket", op=20, component="outside", basis="unit", micros=500_000)
+    small.release("WO-1", qty=10)
+    small.scan("WO-1", "saw", small.ago(hours=9))
+    small.scan("WO-1", "saw", small.ago(hours=8), action="out")
+    small.scan("WO-1", "plating", small.ago(hours=7), station="gate-1")  # they leave
+    small.scan("WO-1", "plating", small.ago(hours=5), station="gate-1", action="scrap", qty_milli=1_000)  # lost there
+    small.scan("WO-1", at_us=small.ago(hours=3), station="gate-1", qty_milli=4_000, **receipt)
+    small.settle()
+    assert whole(small, small.ago(hours=8), small.ago(hours=6)) == (30, {}, 30)
+    assert whole(small, small.ago(hours=6), small.ago(hours=4)) == (30, {"abnormal_scrap": -3.0}, 27)
+    assert whole(small, small.ago(hours=4), small.now_us) == (27, {"outside": 2.0}, 29)
+    small.scan("WO-1", at_us=small.ago(hours=1), station="gate-1", **receipt)
+    small.settle()
+    assert whole(small, small.ago(hours=2), small.now_us) == (29, {"outside": 2.5}, 31.5)
+
+
 def with_allowance(small, **ppm):
     operations = [{"op": 10 * (n + 1), "stage": stage, "scrap_ppm": ppm.get(stage, 0)}
                   for n, stage in enumerate(("saw", "deburr", "test", "pack"))]  # fmt: skip
