@@ -170,6 +170,14 @@ class LocaleFormat:
             text += point + f"{milli % 1000:03}".rstrip("0")
         return text + "0" if len(text.partition(point)[2]) == 3 else text
 
+    def percent(self, ppm: int) -> str:
+        """A share in millionths, in percent with at most three decimals.
+
+        >>> LocaleFormat().percent(10_000), LocaleFormat(locale="de").percent(2_500)
+        ('1\\xa0%', '0,25\\xa0%')
+        """
+        return self.quantity((ppm + 5) // 10, "%")
+
     def exact_money(self, micros: int) -> str:
         """An amount as it is typed so that it has one reading, without the sign of the currency.
 

@@ -24,7 +24,7 @@ _IMPLIED = {
     Role.ACCOUNT: {Role.VIEW, Role.ACCOUNT},
     Role.ADMINISTER: set(Role),
 }
-_MONEY = frozenset({"cost.set", "cost.actual", "account.map", "period.close", "period.reopen"})
+_MONEY = frozenset({"cost.set", "cost.tolerance", "cost.actual", "account.map", "period.close", "period.reopen"})
 _SHOP_RULES = frozenset({"person.define", "pattern.define", "card.define", "rule.define", "site.define", "reread"})
 
 

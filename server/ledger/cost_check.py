@@ -1,13 +1,35 @@
-"""Cost check: the fields of an entry `cost.set` together: an amount or a withdrawal, and a rate of a work centre alone.
+"""Cost check: the fields of the entries about costs, and which fields of `cost.set` fit together.
 
 >>> cost_mistake({"stage": "saw", "component": "labour", "basis": "minute", "micros": 800_000})
 >>> cost_mistake({"stage": "saw", "component": "labour", "micros": 800_000})[0]
 "cost.set of the work centre 'saw' with the basis unit"
 """
 
-from typing import Any
+from typing import Annotated, Any, Literal
 
+import msgspec
+
+from server.ledger.print_schema import Name
 from station.core.ledger.costs import RATED
+
+Price = Annotated[int, msgspec.Meta(ge=0, le=2**62)]
+
+
+class _Cost(msgspec.Struct, forbid_unknown_fields=True):
+    micros: Price | None = None
+    withdrawn: bool | None = None
+    product: str | None = None
+    op: Annotated[int, msgspec.Meta(ge=0)] | None = None
+    component: str | None = None
+    stage: Name | None = None
+    basis: Literal["unit", "order", "minute"] | None = None
+
+
+class _Tolerance(msgspec.Struct, forbid_unknown_fields=True):
+    ppm: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
+
+
+COSTS: dict[str, type[msgspec.Struct]] = {"cost.set": _Cost, "cost.tolerance": _Tolerance}
 
 
 def cost_mistake(data: dict[str, Any]) -> tuple[str, str, str] | None:

@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from server.ledger.cost_check import cost_mistake
+from server.ledger.cost_check import COSTS, cost_mistake
 from server.ledger.print_schema import PRINTS, Name
 from server.ledger.site_check import site_mistake
 from server.text import nearest, with_nul
@@ -32,7 +32,6 @@ Stated = Annotated[int, msgspec.Meta(ge=1, le=MAX_QTY_MILLI)]  # of a scan
 Action = Literal["in", "start", "out", "done", "scrap", "rework", "hold", "release", "finish"]
 Whole = Annotated[int, msgspec.Meta(ge=0)]
 Milliseconds = Annotated[int, msgspec.Meta(ge=0, le=10**12)]  # at most some 30 years
-Price = Annotated[int, msgspec.Meta(ge=0, le=2**62)]
 
 
 class _Fields(msgspec.Struct, forbid_unknown_fields=True):
@@ -118,16 +117,6 @@ class _Pattern(_Fields):
     name: Name
     regex: Annotated[str, msgspec.Meta(min_length=1, max_length=500)]
     as_: Literal["item", "product", "badge", "command", "carrier"] = msgspec.field(name="as")
-
-
-class _Cost(_Fields):
-    micros: Price | None = None
-    withdrawn: bool | None = None
-    product: str | None = None
-    op: Whole | None = None
-    component: str | None = None
-    stage: Name | None = None
-    basis: Literal["unit", "order", "minute"] | None = None
 
 
 class _Release(_Fields):
@@ -267,7 +256,7 @@ FIELDS: dict[str, type[msgspec.Struct]] = {
     "reason.define": _Reason,
     "card.define": _CardDefinition,
     "rule.define": _RuleDefinition,
-    "cost.set": _Cost,
+    **COSTS,
     "order.release": _Release,
     "order.change": _Change,
     "order.close": _Close,

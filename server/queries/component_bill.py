@@ -7,6 +7,7 @@ asked time: the materials and the work of all its operations. A typed price is t
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from server.queries.price_differences import exceeds, tolerance_ppm
 from server.queries.value_slices import Leaf
 from station.core.ledger.costs import CostLine, UnitCosts, entered_price, half_even, own_cost, own_costs
 from station.core.master_data import MasterData
@@ -25,6 +26,7 @@ class ComponentBill(NamedTuple):
     qty_milli: int
     value_micros: int
     typed_micros: int | None
+    tolerance_ppm: int = 0
 
     @property
     def complete(self) -> bool:
@@ -40,6 +42,15 @@ class ComponentBill(NamedTuple):
     def difference_micros(self) -> int | None:
         """The typed price less the cost by the bill; None where one of them is not known."""
         return None if self.typed_micros is None or not self.complete else self.typed_micros - self.micros
+
+    @property
+    def differs(self) -> bool:
+        """Whether the typed price differs from the cost by the bill by more than the tolerance of the shop."""
+        return (
+            self.typed_micros is not None
+            and self.complete
+            and exceeds(self.typed_micros, self.micros, self.tolerance_ppm)
+        )
 
     def contained(self, line: CostLine) -> int | None:
         """The micros of a line in all of the component that is in process; None where its cost is not known."""
@@ -58,6 +69,7 @@ def component_bill(component: str, found: Iterable[Leaf], master_data: MasterDat
         qty_milli=sum(leaf.qty_milli or 0 for leaf in of_component),
         value_micros=half_even(sum(leaf.amount for leaf in of_component), 1000),
         typed_micros=_entered_micros(component, master_data, at_us),
+        tolerance_ppm=tolerance_ppm(master_data, at_us),
     )
 
 

@@ -13,10 +13,12 @@ from server.context import current_hub
 from server.ledger.entries import Entry
 from server.queries.as_known_at import past_stock
 from server.queries.current_master_data import master_data
+from server.queries.price_differences import TOLERANCE, price_differences, tolerance_ppm
 from server.queries.price_list import COST, Price, PricedAt, entered_by, price_list
 from server.queries.valuation import StockValue, Valuation
 from server.query_words import query_words
-from server.web.cost_form import BASES, FIELDS, PREFILLED, entry_of
+from server.web.component_bill import bill_address
+from server.web.cost_form import BASES, FIELDS, PREFILLED, entry_of, tolerance
 from server.web.display_names import DisplayNames
 from server.web.form_entries import enter
 from server.web.form_results import written_once
@@ -29,8 +31,8 @@ from station.core.master_data import Definition, MasterData
 blueprint = Blueprint("costs", __name__)
 PATH = "/costs"
 COLUMNS = (
-    "component", "product", "operation", "work_centre", "amount", "basis", "before", "before_basis", "valid_from", "holds",
-    "entered_by",
+    "component", "product", "operation", "work_centre", "amount", "basis", "before", "before_basis", "by_its_bill",
+    "valid_from", "holds", "entered_by",
 )  # fmt: skip
 WORK = {"labour": "Labour", "overhead": "Overhead", "outside": "Outside work"}
 _NEWEST = "~"  # of two prices with one time the later recorded one holds
@@ -52,12 +54,15 @@ def page() -> str:
 def file(form: str) -> Response:
     """All prices as a file. Amounts are in the currency of the site; that of a withdrawn price is empty."""
     with current_hub().store.read() as connection:
-        prices = price_list(master_data(connection), current_hub().clock.utc_us())
+        shop, now_us = master_data(connection), current_hub().clock.utc_us()
+        prices = price_list(shop, now_us)
         people = entered_by(connection, prices)
+    bills = {one.price.place: one.bill_micros for one in price_differences(shop, now_us)}
     rows: list[list[Cell]] = [
         [
             price.component, price.product, price.op, price.stage, *_cells(price.amount), *_cells(price.before),
-            moment(price.from_us), "later" if price.later else "now", people.get(price.place),
+            amount(bills.get(price.place)), moment(price.from_us), "later" if price.later else "now",
+            people.get(price.place),
         ]
         for price in prices
     ]  # fmt: skip
@@ -87,6 +92,18 @@ def set_price() -> Answer | tuple[str, int]:
     return redirect(PATH)
 
 
+@blueprint.post(f"{PATH}/tolerance")
+@needs(needed_for(TOLERANCE))
+@written_once
+def set_tolerance() -> Answer:
+    """Enter from which difference on an entered price is shown beside the cost by its own bill."""
+    locale = shop_locale()
+    ppm = tolerance(request.form.get("tolerance", ""), locale)
+    enter([Entry(TOLERANCE, {"ppm": ppm}, caller().name)])
+    flash(f"A price is shown where it differs by more than {locale.percent(ppm)} from its bill.")
+    return redirect(PATH)
+
+
 def _page(typed: Mapping[str, str], trouble: ApiError | None) -> str:
     number, now_us = page_number(), current_hub().clock.utc_us()
     with current_hub().store.read() as connection:
@@ -109,6 +126,9 @@ def _page(typed: Mapping[str, str], trouble: ApiError | None) -> str:
         amount_text=_amount_text,
         WORK=WORK,
         bases=BASES,
+        differences={one.price.place: one for one in price_differences(shop, now_us)},
+        tolerance=tolerance_ppm(shop, now_us),
+        bill=bill_address,
         typed=typed,
         trouble=trouble.trouble if trouble else None,
         components=_components(shop, now_us),

@@ -10,15 +10,18 @@ from server.auth.gate import readers
 from server.context import current_hub
 from server.queries.as_known_at import past_stock
 from server.queries.missing_costs import Lack, MissingCost, lacking_items, missing_costs
+from server.queries.price_differences import price_differences
 from server.queries.valuation import Valuation
 from server.query_words import PAST_WORDS, query_words
+from server.web.component_bill import bill_address
 from server.web.display_names import DisplayNames
 from server.web.listing import Listing, page_number
-from server.web.table_file import FORMS, Cell, quantity, table_file
+from server.web.table_file import FORMS, Cell, amount, quantity, table_file
 from server.web.template_filters import read_lag
 
 blueprint = Blueprint("missing_costs", __name__)
 COLUMNS = ("item", "order", "product", "stage", "quantity", "unit", "missing")
+DIFFERENCE_COLUMNS = ("component", "product", "price", "by_its_bill", "difference")
 LACK_COLUMNS = ("missing", "product", "operation", "component", "items")
 PATH = "/without-cost"
 SELECTING = ("stage", "missing", "product")
@@ -34,6 +37,7 @@ def page() -> str:
     missing, valuation = _missing()
     listing = Listing(number, len(missing), words | past_words(), PATH)
     names = DisplayNames(valuation.master_data, valuation.at_us)
+    differences = [] if words else price_differences(valuation.master_data, valuation.at_us)
     return render_template(
         "missing_costs.html",
         page="board",
@@ -47,6 +51,10 @@ def page() -> str:
         items=len({one.row.item for one in missing}),
         lacks=lacking_items(missing),
         listing=listing,
+        differences=differences,
+        bill=bill_address,
+        price_address=lambda one: _priced(Lack("", one.price.product, None, one.price.component)),
+        differences_file=f"{PATH}.csv?{urlencode(past_words() | {'list': 'differences'})}",
         lacks_file=f"{PATH}.csv?{urlencode(words | {'list': 'missing'} | past_words())}",
         file=listing.address().replace(PATH, f"{PATH}.csv", 1),
         valuation=valuation,
@@ -60,9 +68,15 @@ def page() -> str:
 def file(form: str) -> Response:
     """The same items as a file, all of them, or the `list` of what is missing. Raises `ApiError` 400."""
     name = request.args.get("list", "items")
-    if name not in ("items", "missing"):
-        raise ApiError(400, f"list {name[:40]!r}", "one of items, missing", "Use the link of the page.")
+    if name not in ("items", "missing", "differences"):
+        raise ApiError(400, f"list {name[:40]!r}", "one of items, missing, differences", "Use the link of the page.")
     missing, valuation = _missing()
+    if name == "differences":
+        differ = [
+            (one.price.component, one.price.product, *map(amount, (one.typed_micros, one.bill_micros, one.micros)))
+            for one in price_differences(valuation.master_data, valuation.at_us)
+        ]
+        return table_file(form, "price-differences", DIFFERENCE_COLUMNS, differ)
     if name == "missing":
         lacks = [(of.lack.words, of.lack.product, of.lack.operation, of.lack.component, of.items)
                  for of in lacking_items(missing)]  # fmt: skip

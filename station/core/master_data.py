@@ -34,6 +34,7 @@ NAMED_BY = {
     "rule.define": ("rule",),
     "cost.set": ("product", "op", "component", "stage"),
     "site.define": (),  # there is one site
+    "cost.tolerance": (),  # and one tolerance of its prices
 }
 Struct = TypeVar("Struct", bound=msgspec.Struct)
 

@@ -15,6 +15,7 @@ FIELDS = {
     "person.define": {"person": "kim"},
     "pattern.define": {"name": "p", "regex": "x+", "as": "item"},
     "cost.set": {"micros": 1, "component": "bar"},
+    "cost.tolerance": {"ppm": 1},
     "order.release": {"order": "WO-2"},
     "order.change": {"order": "WO-1", "customer": "Ito"},
     "order.close": {"order": "WO-1", "how": "short"},
@@ -35,7 +36,7 @@ FIELDS = {
     "site.define": {"day_start": 360},
 }
 # Said again by name and not taken from the code under test.
-ACCOUNT = {"cost.set", "cost.actual", "account.map", "period.close", "period.reopen"}
+ACCOUNT = {"cost.set", "cost.tolerance", "cost.actual", "account.map", "period.close", "period.reopen"}
 ADMINISTER = {"person.define", "pattern.define", "card.define", "rule.define", "reread", "site.define"}
 HOLDERS = {
     "supervise": {"supervise"},

@@ -173,3 +173,41 @@ def test_amounts_are_typed_as_the_site_writes_numbers(shop, accountant):
 def test_a_shop_without_prices_has_a_page(hub_app):
     assert "No price yet" in text_of(hub_app.anonymous().get("/costs").get_data(as_text=True))
     assert len(hub_app.anonymous().get("/costs.csv").get_data(as_text=True).splitlines()) == 1
+
+
+@pytest.fixture
+def made_here(shop):
+    """A frame of two brackets, whose bill says 3.00 a bracket."""
+    bom = [{"component": "bracket", "qty_milli": 2000, "operation": 10}]
+    shop.say("product.define", 0, product="frame", name="Frame", routing="line", bom=bom)
+    shop.say("cost.set", 0, component="bracket", basis="unit", micros=3_090_000)
+    shop.settle()
+    return shop
+
+
+def test_a_price_that_differs_from_its_bill_by_more_than_the_tolerance_is_shown(hub_app, made_here, accountant):
+    page = text_of(accountant.get("/costs").get_data(as_text=True))
+    assert "€ 3.09 a unit € 0.09 more than its bill" in page
+    missing = accountant.get("/without-cost").get_data(as_text=True)
+    assert "Prices that differ from their bill" in missing
+    assert "/costs?component=bracket#enter" in html.unescape(missing)
+    assert "which is more than the tolerance of 1 %" in text_of(accountant.get("/value/bill?component=bracket").text)
+    rows = hub_app.anonymous().get("/without-cost.csv?list=differences").get_data(as_text=True).splitlines()
+    assert rows[1:] == ["bracket,,3.09,3.00,0.09"]
+
+    token = accountant.get("/costs").text.partition('name="csrf_token" value="')[2].partition('"')[0]
+    answer = accountant.post("/costs/tolerance", data={"csrf_token": token, "tolerance": "3"})
+    made_here.settle()
+    assert answer.status_code == 302
+    assert said(accountant) == "A price is shown where it differs by more than 3 % from its bill."
+    for address in ("/costs", "/without-cost"):
+        assert "than its bill" not in accountant.get(address).text
+        assert "differ from their bill" not in accountant.get(address).text
+    assert "within the tolerance of 3 %" in text_of(accountant.get("/value/bill?component=bracket").text)
+    assert hub_app.anonymous().get("/without-cost.csv?list=differences").text.splitlines()[1:] == []
+
+
+@pytest.mark.parametrize("typed", ["", "-1", "101", "two", "1,000"])
+def test_a_tolerance_that_is_none_is_refused(made_here, accountant, typed):
+    token = accountant.get("/costs").text.partition('name="csrf_token" value="')[2].partition('"')[0]
+    assert accountant.post("/costs/tolerance", data={"csrf_token": token, "tolerance": typed}).status_code == 400
