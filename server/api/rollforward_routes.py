@@ -2,7 +2,7 @@
 
 from flask import Blueprint, Response
 
-from server.api import rollforward_answer
+from server.api import expense_answer, rollforward_answer
 from server.api.openapi import documented
 from server.api.period_query import asked_by, asked_period
 from server.api.read_routes import after_row
@@ -11,9 +11,22 @@ from server.api_errors import json_answer
 from server.auth.gate import readers
 from server.context import current_hub
 from server.queries.lag import lag_of
+from server.queries.period_expense import period_expense
 from server.queries.roll_forward import roll_forward
 
 blueprint = Blueprint("rollforward", __name__)
+
+
+@blueprint.get("/api/v1/rollforward/expense")
+@documented(expense_answer.ExpenseAnswer, query=expense_answer.ExpenseQuery, errors=(400, 401, 403))
+@readers
+def expense() -> Response:
+    """The expense of a period: abnormal scrap by reason, and work that was done again by operation."""
+    now_us = current_hub().clock.utc_us()
+    with current_hub().store.read() as connection:
+        lag, period = lag_of(connection, now_us), asked_period(connection, now_us)
+        rows = period_expense(connection, period)
+    return json_answer(expense_answer.expense_answer(period, rows, lag))
 
 
 @blueprint.get("/api/v1/rollforward")

@@ -21,6 +21,7 @@ from sqlalchemy import Connection, and_, exists, func, or_, select
 
 from server.projection.ledger_row import AT_ONCE
 from server.projection.tables import head, item, move
+from server.queries.item_heads import head_at, heads_of
 from station.core.ledger.parcels import ParcelState
 from station.core.ledger.routing import Routing
 from station.core.master_data import MasterData
@@ -65,10 +66,10 @@ def normal_scrap(
     found: dict[tuple[str, int], int] = {}
     for start in range(0, len(orders), AT_ONCE):
         names = orders[start : start + AT_ONCE]
-        terms = _terms(connection, names)
+        heads = heads_of(connection, _items_of(connection, names))
         allowances: dict[tuple[str, int], Allowance] = {}
         for one in _moves(connection, names, to_us):
-            routing = _routing(terms.get(one.item, []), one.at_us, master_data)
+            routing = _routing(heads.get(one.item, []), one.at_us, master_data)
             normal = _count(one, routing, allowances) if routing is not None else 0
             if normal and one.at_us > from_us:
                 found[one.item, one.n] = normal
@@ -104,18 +105,10 @@ def _orders_with_scrap(connection: Connection, routings: list[str], from_us: int
     return sorted(connection.execute(query).scalars())
 
 
-def _terms(connection: Connection, orders: list[str]) -> dict[str, list[Any]]:
-    """The routings of the items of orders, by item, from when on each holds."""
-    query = (
-        select(head.c.item, head.c.from_us, head.c.routing, head.c.released_us)
-        .select_from(head.join(item, item.c.item == head.c.item))
-        .where(or_(item.c.order_.in_(orders), item.c.item.in_(orders)))
-        .order_by(head.c.item, head.c.from_us)
-    )
-    found: dict[str, list[Any]] = {}
-    for row in connection.execute(query):
-        found.setdefault(row.item, []).append(row)
-    return found
+def _items_of(connection: Connection, orders: list[str]) -> list[str]:
+    """The orders with their lots and serials."""
+    of_orders = or_(item.c.order_.in_(orders), item.c.item.in_(orders))
+    return list(connection.execute(select(item.c.item).where(of_orders)).scalars())
 
 
 def _moves(connection: Connection, orders: list[str], to_us: int) -> Iterable[Any]:
@@ -133,11 +126,9 @@ def _moves(connection: Connection, orders: list[str], to_us: int) -> Iterable[An
     return connection.execute(query)
 
 
-def _routing(terms: list[Any], at_us: int, master_data: MasterData) -> Routing | None:
-    """The routing of an item at a time, with the operations of its release; before its release those of its first one."""
-    at = next((one for one in reversed(terms) if one.from_us <= at_us), terms[0] if terms else None)
-    if at is not None and at.released_us is None:
-        at = next((one for one in terms if one.released_us is not None), at)
+def _routing(heads: list[Any], at_us: int, master_data: MasterData) -> Routing | None:
+    """The routing of an item at a time, with the operations of its release."""
+    at = head_at(heads, at_us)
     if at is None or at.routing is None or at.released_us is None:
         return None
     return master_data.routing(at.routing, at.released_us)

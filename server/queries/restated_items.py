@@ -27,7 +27,7 @@ from server.queries.value_entries import (
     revaluation,
 )
 from station.core.ledger.item_balance import routed_parcel
-from station.core.ledger.parcels import BETWEEN, Account, Parcel
+from station.core.ledger.parcels import BETWEEN, Account, Parcel, ParcelState
 
 
 class _RecordedForm(NamedTuple):
@@ -160,8 +160,9 @@ def _posted(
         else None
     )
     by_close = one.to_state == ADJUSTED and one.verb == CLOSE
+    scrap = (one.item, one.n) if ParcelState.SCRAPPED in (one.from_state, one.to_state) else None
     for entry in move_entries(was, now, before, after, one.qty_milli, by_close, normal_milli):
-        yield entry._replace(at_us=one.at_us if terms.grain.item else None, posting=posting)
+        yield entry._replace(at_us=one.at_us if terms.grain.item else None, posting=posting, scrap=scrap)
 
 
 def _changed(standing: Counter[_RecordedForm], terms: _Terms, costs: PeriodCosts, at_us: int) -> Iterator[ValueEntry]:

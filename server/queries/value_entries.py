@@ -105,7 +105,8 @@ class Posting(NamedTuple):
 class ValueEntry(NamedTuple):
     """An amount on a line, in thousandths of micros, of one component; `form`: the pieces whose row it is in.
 
-    `at_us` and `posting` None: of a sum of moves; `posting` None: standing pieces whose value changed.
+    `at_us` and `posting` None: of a sum of moves; `posting` None: standing pieces whose value changed. `scrap`: item and
+    number of a move to or from scrap, where these moves are kept apart.
     """
 
     line: ValueLine
@@ -114,6 +115,7 @@ class ValueEntry(NamedTuple):
     form: PricedForm
     at_us: int | None = None
     posting: Posting | None = None
+    scrap: tuple[str, int] | None = None
 
 
 def account(state: str, stage: str | None) -> str:

@@ -7,7 +7,7 @@ is a revaluation. Items whose order was released or changed later than their fir
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from itertools import pairwise
 from typing import Any
 
@@ -78,6 +78,25 @@ def value_entries(
     yield from restated_entries(connection, special, costs, to_us, grain, normal)
 
 
+def scrap_entries(
+    connection: Connection, costs: PeriodCosts, to_us: int, normal: Mapping[tuple[str, int], int]
+) -> Iterator[ValueEntry]:
+    """The entries of the moves to and from scrap alone, each with its move, in a period that ends at a time (UTC us).
+
+    `normal`: the normal scrap of these moves (`normal_scrap`).
+    """
+    from_us, grain, none = costs.begins[0], Grain(scrap=True), Counter[PricedForm]()
+    special = items_restated(connection, costs)
+    for begin_us, end_us in pairwise([*costs.begins, to_us + 1]):
+        first_us = from_us + 1 if begin_us == from_us else begin_us
+        for group in _groups(connection, first_us, end_us - 1, to_us, special, costs, grain, scraps_only=True):
+            milli = normal.get((group.scrap_item, group.scrap_n), 0)
+            yield from _posted(group, none, costs, begin_us, grain, milli)
+    for entry in restated_entries(connection, special, costs, to_us, grain, normal):
+        if entry.scrap is not None:
+            yield entry
+
+
 def _as_grouped(form: PricedForm, valuation: Valuation) -> PricedForm:
     """A form as `_groups` has it: with a time of the epoch of its release."""
     released_us = valuation.epochs.time(valuation.epochs.number(form.released_us))
@@ -113,8 +132,9 @@ def _posted(
         if grain.item
         else None
     )
+    scrap = None if group.scrap_item is None else (group.scrap_item, group.scrap_n)
     for entry in move_entries(source, target, before, after, milli, group.by_close == 1, normal_milli):
-        yield entry._replace(at_us=group.at_us, posting=posting)
+        yield entry._replace(at_us=group.at_us, posting=posting, scrap=scrap)
 
 
 def _groups(
@@ -125,12 +145,14 @@ def _groups(
     special: Collection[str],
     costs: PeriodCosts,
     grain: Grain,
+    scraps_only: bool = False,
 ) -> Iterator[Any]:
     """The moves from one time to another (UTC us, both included), grouped by their forms; each one alone by item.
 
-    Those to and from scrap are alone where `grain.scrap`.
+    Those to and from scrap are alone where `grain.scrap`; `scraps_only`: no others.
     """
-    moves = _moves(first_us, last_us, to_us, bool(special), costs, grain).subquery("moves")
+    of_period = _moves(first_us, last_us, to_us, bool(special), costs, grain)
+    moves = (of_period.where(_scraps()) if scraps_only else of_period).subquery("moves")
     keys = [column for column in moves.c if column.key != "qty_milli"]
     million = literal_column(str(MILLION), BigInteger)
     quantity = moves.c.qty_milli

@@ -92,6 +92,7 @@ def page() -> str:
         listing=listing,
         tabs=[(ValueBy(by.value), Listing(1, 0, _typed(by), PATH).address()) for by in RollBy],
         ends=[locale.local(us).strftime("%Y-%m-%dT%H:%M") for us in (roll.from_us, roll.to_us)],
+        expense=f"{PATH}/expense?{urlencode({word: text for word, text in question.words().items() if word != 'by'})}",
         sentence=_sentence(roll.total, locale),
         postings=lambda line, row: _postings(question, line, row),
         value_at=lambda at_us, row, known: _value_at(question, at_us, row, known),

@@ -20,6 +20,7 @@ PAGES = (
     "/items/WO-1001",
     "/without-cost",
     "/costs",
+    "/rollforward/expense",
     "/unknown-codes",
     "/people",
     "/carriers",

@@ -1,15 +1,13 @@
 """The roll-forward closes to zero millionths for any two times, whatever happened; known cases have their lines."""
 
 import random
-from contextlib import suppress
 from itertools import pairwise
 
 import pytest
-from drawn_shop import STAGES, drawn_shop
+from eventful_shop import eventful
 from sqlalchemy import func, select
 
 from server.db.schema import ledger
-from server.ledger.entries import EntryRefused
 from server.projection.tables import DAY_US
 from server.projection.worker import projected_pos
 from server.queries.as_known_at import past_stock
@@ -69,51 +67,6 @@ def whole(shop_writer, from_us, to_us, **more):
         {line: micros / 1e6 for line, micros in lines(roll.total).items()},
         roll.total.closing / 1e6,
     )
-
-
-def eventful(shop_writer, seed):
-    """A drawn shop, then late scans, late releases, counts, changes of prices and of orders; the position between."""
-    drawn_shop(shop_writer, seed)
-    known = pos_of(shop_writer)
-    chance = random.Random(seed)
-    ago = shop_writer.ago
-
-    def say(*what, **data):
-        with suppress(EntryRefused):  # such as a count of more than is there
-            shop_writer.say(*what, **data)
-
-    for version, days in enumerate((6, 4)):
-        operations = [{"op": 10 * (n + 1), "stage": stage, "scrap_ppm": chance.choice([0, 20_000, 123_456, 700_000])}
-                      for n, stage in enumerate(STAGES[version:4])]  # fmt: skip
-        say("routing.define", ago(days=days, minutes=-1), routing="line", operations=operations)
-    for n in range(6):
-        say("cost.set", ago(hours=chance.randint(1, 99)), component="bar", basis="unit", micros=10**6 + n * 333_333)
-    say("cost.set", ago(hours=50), product="bracket", op=20, component="overhead", basis="unit", micros=123_457)
-    say("cost.set", ago(hours=33), product="bracket", op=20, component="overhead", withdrawn=True)
-    say("cost.set", ago(hours=60), product="bracket", op=10, component="labour", basis="order", micros=7_777_777)
-    for _ in range(30):
-        order, at_us = f"WO-{chance.randrange(26)}", ago(hours=chance.randint(1, 95))
-        kind = chance.choice(["count", "count", "change", "close", "scan"])
-        if kind == "count":
-            quantity = chance.choice([-2, -1, 3]) * 1000
-            say("adjust", at_us, item=order, qty_milli=quantity, stage=chance.choice(STAGES))
-        elif kind == "change":
-            say("order.change", at_us, order=order, qty_milli=chance.randint(2, 40) * 1000)
-        elif kind == "close":
-            say("order.close", at_us, order=order, how=chance.choice(["complete", "short", "cancelled"]))
-        else:
-            shop_writer.scan(order, chance.choice(STAGES), at_us, station="late-1", action=chance.choice([None, "out"]))
-    for n in range(6):
-        order, station = f"GOOD-{n}", f"good-{n}"
-        shop_writer.release(order, qty=chance.randint(5, 60), at_us=ago(days=chance.randint(4, 9)))
-        for hours in sorted(chance.sample(range(1, 95), 6), reverse=True):
-            more = {"qty_milli": chance.randint(1, 4_000), "action": "scrap"} if chance.random() < 0.5 else {}
-            shop_writer.scan(order, chance.choice(["saw", "deburr", "test"]), ago(hours=hours), station=station, **more)
-    for n in range(3):
-        say("order.release", ago(hours=5), order=f"FOUND-{n}", product=chance.choice(["bracket", "frame"]),
-            qty_milli=chance.randint(1, 9) * 1000)  # fmt: skip
-    shop_writer.settle()
-    return known
 
 
 @pytest.mark.parametrize("seed", [3, 72])
