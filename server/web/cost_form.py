@@ -22,7 +22,6 @@ MICRO_PLACES = 6
 MAX_MICROS = 10**15  # as in a file of costs: one thousand million units of the currency
 MOST_DIGITS = 9
 MOST_SHOWN = 80
-MOST_PERCENT = 100_000  # thousandths
 
 
 def entry_of(typed: Mapping[str, str], master_data: MasterData, locale: LocaleFormat, now_us: int, by: str) -> Entry:
@@ -92,16 +91,16 @@ def _work_centre(typed: Mapping[str, str], master_data: MasterData) -> str:
     return stage
 
 
-def tolerance(text: str, locale: LocaleFormat) -> int:
-    """A typed share in percent, 0 to 100 with at most three decimals, in millionths. Raises `ApiError` 400.
+def percent(text: str, locale: LocaleFormat, word: str, most_ppm: int) -> int:
+    """A typed share in percent, with at most three decimals, in millionths. Raises `ApiError` 400; `word`: what it is.
 
-    >>> tolerance("2.5", LocaleFormat()), tolerance("0", LocaleFormat())
+    >>> percent("2.5", LocaleFormat(), "tolerance", 1_000_000), percent("0 %", LocaleFormat(), "tolerance", 1_000_000)
     (25000, 0)
     """
     readings = locale.readings(text.strip().removesuffix("%").strip())
-    if len(readings) != 1 or readings[0] > MOST_PERCENT:
-        expected = "a share from 0 to 100 %, with at most three decimals"
-        raise ApiError(400, f"the tolerance {_quoted(text)}", expected, f"Write it so: {locale.exact(2_500)}")
+    if len(readings) != 1 or readings[0] * 10 > most_ppm:
+        expected = f"a share from 0 to {locale.percent(most_ppm)}, with at most three decimals"
+        raise ApiError(400, f"the {word} {_quoted(text)}", expected, f"Write it so: {locale.exact(2_500)}")
     return readings[0] * 10
 
 

@@ -13,12 +13,12 @@ from server.context import current_hub
 from server.ledger.entries import Entry
 from server.queries.as_known_at import past_stock
 from server.queries.current_master_data import master_data
-from server.queries.price_differences import TOLERANCE, price_differences, tolerance_ppm
+from server.queries.price_differences import PPM, TOLERANCE, price_differences, tolerance_ppm
 from server.queries.price_list import COST, Price, PricedAt, entered_by, price_list
 from server.queries.valuation import StockValue, Valuation
 from server.query_words import query_words
 from server.web.component_bill import bill_address
-from server.web.cost_form import BASES, FIELDS, PREFILLED, entry_of, tolerance
+from server.web.cost_form import BASES, FIELDS, PREFILLED, entry_of, percent
 from server.web.display_names import DisplayNames
 from server.web.form_entries import enter
 from server.web.form_results import written_once
@@ -98,7 +98,7 @@ def set_price() -> Answer | tuple[str, int]:
 def set_tolerance() -> Answer:
     """Enter from which difference on an entered price is shown beside the cost by its own bill."""
     locale = shop_locale()
-    ppm = tolerance(request.form.get("tolerance", ""), locale)
+    ppm = percent(request.form.get("tolerance", ""), locale, "tolerance", PPM)
     enter([Entry(TOLERANCE, {"ppm": ppm}, caller().name)])
     flash(f"A price is shown where it differs by more than {locale.percent(ppm)} from its bill.")
     return redirect(PATH)

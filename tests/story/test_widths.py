@@ -20,6 +20,7 @@ PAGES = (
     "/items/WO-1001",
     "/without-cost",
     "/costs",
+    "/costs/operations",
     "/rollforward/expense",
     "/unknown-codes",
     "/people",
