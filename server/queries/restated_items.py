@@ -24,6 +24,7 @@ from server.queries.value_entries import (
     ValueEntry,
     account,
     move_entries,
+    part_of,
     revaluation,
 )
 from station.core.ledger.item_balance import routed_parcel
@@ -162,7 +163,8 @@ def _posted(
     by_close = one.to_state == ADJUSTED and one.verb == CLOSE
     scrap = (one.item, one.n) if ParcelState.SCRAPPED in (one.from_state, one.to_state) else None
     for entry in move_entries(was, now, before, after, one.qty_milli, by_close, normal_milli):
-        yield entry._replace(at_us=one.at_us if terms.grain.item else None, posting=posting, scrap=scrap)
+        at_us = one.at_us if terms.grain.item else None
+        yield entry._replace(at_us=at_us, posting=part_of(posting, entry.line, normal_milli), scrap=scrap)
 
 
 def _changed(standing: Counter[_RecordedForm], terms: _Terms, costs: PeriodCosts, at_us: int) -> Iterator[ValueEntry]:

@@ -118,6 +118,14 @@ class ValueEntry(NamedTuple):
     scrap: tuple[str, int] | None = None
 
 
+def part_of(posting: Posting | None, line: ValueLine, normal_milli: int) -> Posting | None:
+    """The posting of an entry: of a move to or from scrap the pieces that are on its line, normal or abnormal."""
+    if posting is None or not normal_milli or line not in (ValueLine.NORMAL_SCRAP, ValueLine.SCRAPPED):
+        return posting
+    normal = line == ValueLine.NORMAL_SCRAP
+    return posting._replace(milli=normal_milli if normal else posting.milli - normal_milli)
+
+
 def account(state: str, stage: str | None) -> str:
     """The account of a posting as text; that of pieces which no scan had seen before is empty."""
     return f"{state}@{stage}" if stage else state

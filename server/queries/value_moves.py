@@ -44,6 +44,7 @@ from server.queries.value_entries import (
     account,
     form_of,
     move_entries,
+    part_of,
     revaluation,
 )
 from station.core.ledger.parcels import ENDED, ParcelState
@@ -134,7 +135,7 @@ def _posted(
     )
     scrap = None if group.scrap_item is None else (group.scrap_item, group.scrap_n)
     for entry in move_entries(source, target, before, after, milli, group.by_close == 1, normal_milli):
-        yield entry._replace(at_us=group.at_us, posting=posting, scrap=scrap)
+        yield entry._replace(at_us=group.at_us, posting=part_of(posting, entry.line, normal_milli), scrap=scrap)
 
 
 def _groups(

@@ -234,6 +234,17 @@ def test_scrap_within_the_allowance_of_what_came_to_the_operation_is_normal(smal
     assert [scrap_lines(small, begin, begin - 1.25) for begin in (9, 7.5, 6.5, 4.5, 3.5)] == [
         (0, 2), (0, 0), (3, 6), (1.5, 0), (0.9, 0.6),
     ]  # fmt: skip
+    with small.store.read() as connection:
+        of = period(small, connection, small.ago(hours=10), small.now_us)
+        postings = {
+            (entry.line, entry.posting.milli)
+            for entry in entries_of(connection, of, grain_of(RollBy.COMPONENT, item=True))
+            if entry.line in (ValueLine.NORMAL_SCRAP, ValueLine.SCRAPPED)
+        }
+    assert postings == {
+        *((ValueLine.NORMAL_SCRAP, milli) for milli in (1_000, 500, 300)),
+        *((ValueLine.SCRAPPED, milli) for milli in (1_000, 2_000, 200)),
+    }
     # A late scan that brings more pieces there before the scrap makes more of it normal.
     small.scan("WO-1", "deburr", small.ago(hours=6.5), station="late-1", qty_milli=5_000)
     small.settle()
