@@ -19,7 +19,7 @@ class ExpenseQuery(msgspec.Struct, rename={"from_": "from"}):
 
 
 class ExpenseRowAnswer(msgspec.Struct):
-    """A row. `cause`: abnormal_scrap, with its `reason` (null: none was scanned); rework, with its operation.
+    """A row. `cause`: abnormal_scrap or rework, by `reason` (null: none was scanned); rework by its operation too.
 
     `kinds`: micros by kind of cost (material, labour, overhead, outside), those that are not zero; `micros`: their sum.
     `uncosted_qty`: thousandths that were passed again and whose work has no known cost. Quantities are in `unit`.

@@ -60,6 +60,17 @@ def month_begin(at_us: int, zone: tzinfo) -> int:
     return round(first.timestamp() * SECOND_US)
 
 
+def period_before(from_us: int, to_us: int, zone: tzinfo) -> tuple[int, int]:
+    """The period that one is compared with: of one that begins with a local month the month before, else one as long.
+
+    >>> from datetime import UTC
+    >>> period_before(1_788_220_800_000_000, 1_790_000_000_000_000, UTC), period_before(20, 50, UTC)
+    ((1785542400000000, 1788220800000000), (-10, 20))
+    """
+    begins_month = month_begin(from_us + 1, zone) == from_us
+    return (month_begin(from_us, zone) if begins_month else from_us - (to_us - from_us), from_us)
+
+
 def asked_by() -> RollBy:
     """The query word `by`, by default component. Raises `ApiError` 400."""
     text = request.args.get("by") or RollBy.COMPONENT

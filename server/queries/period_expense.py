@@ -1,4 +1,4 @@
-"""Expense of a period: abnormal scrap by reason, and the work of operations that pieces passed again.
+"""Expense of a period: abnormal scrap, and the work of operations that pieces passed again, by reason.
 
 Both are no part of the cost of good pieces (IAS 2.16, ASC 330-10-30-7). Abnormal scrap left the value of the work in
 process: its total is the line `abnormal_scrap` of the roll-forward. A second pass adds nothing to the value of the pieces;
@@ -6,13 +6,14 @@ its work, at the standard costs of its time, was consumed beside it and is expen
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, and_, or_, select
 
 from server.projection.item_rows import operations_of
+from server.projection.ledger_row import AT_ONCE
 from server.projection.tables import move
 from server.queries.current_master_data import master_data
 from server.queries.item_heads import head_at, heads_of
@@ -36,7 +37,10 @@ class ExpenseCause(StrEnum):
 
 
 class ExpenseKey(NamedTuple):
-    """A row: scrap has a `reason` (None: none was scanned), rework an operation of a routing; quantities are in `unit`."""
+    """A row: `reason` None: none was scanned. Rework has the operation of a routing too; quantities are in `unit`.
+
+    The reason of rework is that of the last move back of its item, to that operation or an earlier one.
+    """
 
     cause: ExpenseCause
     reason: str | None
@@ -96,14 +100,8 @@ def _has_leaves(key: ExpenseKey, sums: _Sums) -> bool:
 
 
 def _place(key: ExpenseKey) -> tuple[Any, ...]:
-    return (
-        key.cause != ExpenseCause.SCRAP,
-        key.reason is None,
-        key.reason or "",
-        key.routing or "",
-        key.op or 0,
-        key.unit,
-    )
+    scrap = key.cause == ExpenseCause.SCRAP
+    return (not scrap, key.routing or "", key.op or 0, key.reason is None, key.reason or "", key.unit)
 
 
 def _unit(product: str | None, costs: PeriodCosts) -> str:
@@ -138,7 +136,8 @@ def _scraps(connection: Connection, period: Period) -> Iterator[Any]:
 
 def _add_rework(connection: Connection, costs: PeriodCosts, period: Period, sums: _Sums) -> None:
     passes = list(_second_passes(connection, period))
-    heads = heads_of(connection, {one.item for one in passes})
+    names = {one.item for one in passes}
+    heads, returns = heads_of(connection, names), _returns(connection, sorted(names))
     for one in passes:
         head = head_at(heads.get(one.item, []), one.at_us)
         if head is None:
@@ -152,9 +151,9 @@ def _add_rework(connection: Connection, costs: PeriodCosts, period: Period, sums
         if routing is None:
             continue
         again = {operation.op: operation for operation in _again(one, routing)}
-        unit = _unit(head.product, costs)
+        unit, reason = _unit(head.product, costs), _reason(one, returns.get(one.item, []))
         keys = {
-            op: ExpenseKey(ExpenseCause.REWORK, None, routing.routing, op, operation.stage, unit)
+            op: ExpenseKey(ExpenseCause.REWORK, reason, routing.routing, op, operation.stage, unit)
             for op, operation in again.items()
         }
         for key in keys.values():
@@ -185,10 +184,36 @@ def _second_passes(connection: Connection, period: Period) -> Iterator[Any]:
     in_period = and_(m.at_us > period.from_us, m.at_us <= period.to_us, m.qty_milli > 0)
     again = and_(m.from_state.in_(sorted(IN_PROCESS)), m.reached >= m.from_operation, m.restated.is_(False))
     query = select(
-        m.item, m.at_us, m.qty_milli, m.from_state, m.from_operation, m.entered, m.reached, m.scanned, m.to_state,
+        m.item, m.n, m.at_us, m.qty_milli, m.from_state, m.from_operation, m.entered, m.reached, m.scanned, m.to_state,
         m.to_operation,
     )  # fmt: skip
     yield from connection.execute(query.where(and_(in_period, again, forward, goes_on)))
+
+
+def _returns(connection: Connection, names: list[str]) -> dict[str, list[Any]]:
+    """The moves back to an earlier operation, by item, the last one first."""
+    m, found = move.c, dict[str, list[Any]]()
+    for start in range(0, len(names), AT_ONCE):
+        query = select(m.item, m.n, m.to_operation, m.reason).where(
+            and_(m.item.in_(names[start : start + AT_ONCE]), m.to_operation < m.from_operation)
+        )
+        for one in connection.execute(query.order_by(m.item, m.n.desc())):
+            found.setdefault(one.item, []).append(one)
+    return found
+
+
+def _reason(one: Any, returns: list[Any]) -> str | None:
+    """The reason for which the pieces of a second pass were sent back."""
+    of = (back for back in returns if back.n < one.n and back.to_operation <= one.from_operation)
+    return next((back.reason or None for back in of), None)
+
+
+def by_reason(rows: Iterable[ExpenseRow]) -> dict[tuple[ExpenseCause, str | None], int]:
+    """The micros of each cause and reason, all operations and units together."""
+    sums: Counter[tuple[ExpenseCause, str | None]] = Counter()
+    for row in rows:
+        sums[row.key.cause, row.key.reason] += row.micros
+    return dict(sums)
 
 
 def _again(one: Any, routing: Routing) -> Iterator[Operation]:
