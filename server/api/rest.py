@@ -16,7 +16,8 @@ from server.auth import devices
 from server.auth.gate import Caller, anybody, beacon, caller, demand_rights, needs, readers
 from server.auth.roles import Role
 from server.context import current_hub
-from server.ledger.entries import Entry, EntryRefused, record_all
+from server.ledger.entries import Entry, EntryRefused
+from server.period_close import record_entries
 from server.queries.lag import lag_of
 
 blueprint = Blueprint("rest", __name__)
@@ -71,7 +72,7 @@ def entries() -> Response:
         if depth_of(entry.data) > MAX_DEPTH:
             raise ApiError(400, f"{entry.what} nested deeper than {MAX_DEPTH}", "flat fields", "Send less at once.")
     try:
-        written = record_all(
+        written = record_entries(
             current_hub().store,
             [Entry(entry.what, entry.data, _author_name(author, entry.by), entry.holds_from_us) for entry in requested],
         )

@@ -103,6 +103,15 @@ period = Table(
     Column("reopened", Boolean, nullable=False),
 )
 
+# The stock that a closed period was closed with, as listed by its `period.close`: not a projection.
+period_listing = Table(
+    "period_listing",
+    metadata,
+    Column("pos", Serial, primary_key=True, autoincrement=False),  # of the entry in the ledger
+    _us("closed_us"),
+    Column("content", LargeBinary, nullable=False),  # zlib; its SHA-256 before that is in the entry
+)
+
 # Every append locks this row first, because a database sequence is not commit-ordered.
 counter = Table("counter", metadata, Column("name", Key, primary_key=True), Column("pos", BigInteger, nullable=False))
 

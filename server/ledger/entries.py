@@ -4,7 +4,7 @@ A scan is never refused. An entry may be refused, because the person who enters 
 are written in one transaction: all of them or none.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,6 +20,7 @@ from server.ledger.correction_check import CorrectionChecks
 from server.ledger.entry_checks import EntryChecks
 from server.ledger.entry_schema import mistakes
 from server.ledger.hub_log import append_own, event_of, keep_time
+from server.ledger.period_listings import CLOSE
 from server.ledger.reference_check import ReferenceChecks
 from server.ledger.shop_names import ShopNames
 from server.ledger.site_check import SiteChecks
@@ -103,8 +104,11 @@ def write_all(
     *,
     only_unchanged: bool = False,
     advance: Advance = unheard,
+    figures: Mapping[str, Any] | None = None,
 ) -> list[Recorded]:
     """Write entries as `record_all` does, inside the caller's transaction.
+
+    `figures`: the fields that the hub adds to a `period.close`, without which it is refused (`server.period_close`).
 
     `results`: filled as `record_accepted` returns it; then a refused entry is left out, and the others are written. With
     `only_unchanged` that holds for an entry that the hub has so already, and any other refusal is raised.
@@ -128,7 +132,7 @@ def write_all(
         try:
             _refuse(entry, closed_us, now.utc_us)
             _check(checks, entry)
-            encoded = _encoded(entry, clock, now)
+            encoded = _encoded(entry, clock, now, figures)
             closed_us = _note_period(connection, entry, now.utc_us, closed_us)
         except EntryRefused as error:
             if results is None or (only_unchanged and not error.unchanged):
@@ -234,14 +238,19 @@ def _refuse_stages(connection: Connection, entries: Sequence[Entry]) -> None:
         raise EntryRefused(*problem)
 
 
-def _encoded(entry: Entry, clock: HubClock, now: ClockReading) -> bytes:
+def _encoded(entry: Entry, clock: HubClock, now: ClockReading, figures: Mapping[str, Any] | None) -> bytes:
+    data = entry.data
+    if entry.what == CLOSE:
+        if figures is None:
+            raise EntryRefused(CLOSE + " among other entries", "it alone", "Send it by itself.")
+        data = {**data, **figures}
     try:
         return event_of(
             "entry",
             clock,
             now,
             what=entry.what,
-            data=entry.data,
+            data=data,
             by=entry.by,
             holds_from_us=entry.holds_from_us,
         )
@@ -254,7 +263,7 @@ def _encoded(entry: Entry, clock: HubClock, now: ClockReading) -> bytes:
 def _note_period(connection: Connection, entry: Entry, now_us: int, closed_us: int | None) -> int | None:
     """Apply `period.close` and `period.reopen` to the table of periods; returns the end of the last closed period."""
     period = schema.period
-    if entry.what == "period.close":
+    if entry.what == CLOSE:
         until_us = entry.holds_from_us if entry.holds_from_us is not None else now_us
         if until_us == closed_us:
             raise EntryRefused(

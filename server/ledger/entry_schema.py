@@ -193,7 +193,7 @@ class _Reread(_Fields):
 
 
 class _Period(_Fields):
-    why: str | None = None
+    why: Text
 
 
 class _Bind(_Fields):

@@ -1,6 +1,7 @@
 """Verify: check the hub's own hash chain and the chain of every log, and report each break.
 
-It detects damage, missing rows, reordered rows, and every later edit of an acknowledged event. Events that arrived damaged,
+It detects damage, missing rows, reordered rows, and every later edit of an acknowledged event or of the listing of a closed
+period. Events that arrived damaged,
 forks and gaps are no breaks: ingest recorded them on arrival.
 """
 
@@ -14,6 +15,7 @@ from sqlalchemy import Connection, Select, Table, cast, select
 
 from server.db import schema
 from server.ledger.ingest import last_pos
+from server.ledger.period_listings import CLOSE_BYTES, listing_breaks
 from server.projection.ledger_row import LedgerRow, all_rows
 from server.projection.log_permissions import LogOwners, claimed_by
 from station.core.hash_chain import genesis, ledger_genesis, ledger_link, link
@@ -64,16 +66,20 @@ def _as_declared(table: Table) -> Select[Any]:
 def _hub_chain(connection: Connection, advance: Callable[[int], None]) -> Iterator[LedgerBreak]:
     owner = connection.execute(_as_declared(schema.hub)).one()
     counted = connection.execute(select(schema.counter.c.pos).where(schema.counter.c.name == "ledger")).scalar_one()
-    head, expected = ledger_genesis(owner.hub_id), 1
+    head, expected, closes = ledger_genesis(owner.hub_id), 1, []
     for row in _rows(connection, advance, schema.ledger.c.pos):
         if row.pos != expected:
             yield LedgerBreak(row.pos, row.log_id, row.seq, f"positions {expected} to {row.pos - 1} are missing")
         if row.chain != ledger_link(head, row.pos, row.log_id, row.seq, row.hash):
             yield LedgerBreak(row.pos, row.log_id, row.seq, "the hub's chain breaks here")
         head, expected = row.chain, row.pos + 1
+        if CLOSE_BYTES in row.bytes:
+            closes.append(row)
     if counted != expected - 1 or owner.head != head:
         text = f"the ledger ends at {expected - 1}; the hub had acknowledged up to {counted}, head {owner.head.hex()}"
         yield LedgerBreak(0, owner.log_id, 0, text)
+    for row, text in listing_breaks(connection, closes):
+        yield LedgerBreak(row.pos, row.log_id, row.seq, text)
 
 
 def _logs(connection: Connection, advance: Callable[[int], None]) -> Iterator[LedgerBreak]:

@@ -40,6 +40,7 @@ SHARED = (
     schema.damage,
     schema.epoch,
     schema.period,
+    schema.period_listing,
     schema.heartbeat,
 )
 _UTC = re.compile(r"UTC\(([a-z_.]+)\)")

@@ -7,8 +7,9 @@ from datetime import datetime
 from server.api_errors import ApiError
 from server.auth.gate import caller, demand_rights
 from server.context import current_hub
-from server.ledger.entries import Entry, EntryRefused, Recorded, record_accepted, record_all
+from server.ledger.entries import Entry, EntryRefused, Recorded, record_accepted
 from server.locale_format import SECOND_US, LocaleFormat
+from server.period_close import record_entries
 from server.projection.worker import projected_pos, recalculating
 
 POLL_S = 0.02
@@ -23,7 +24,7 @@ def enter(entries: Sequence[Entry]) -> list[Recorded]:
     """
     demand_rights(caller(), [(entry.what, entry.data) for entry in entries])
     try:
-        written = record_all(current_hub().store, entries)
+        written = record_entries(current_hub().store, entries)
     except EntryRefused as refused:
         raise ApiError(refused.status, refused.came, refused.expected, refused.do) from refused
     current_hub().counts.entries.inc(len(written))

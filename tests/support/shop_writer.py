@@ -16,6 +16,7 @@ from server.ledger.entries import Entry, record_all
 from server.ledger.hub_log import hub_row
 from server.ledger.ingest import BatchAppended, EventBatch, append
 from server.locale_format import UTC
+from server.period_close import record_entries
 from server.projection.worker import Projector
 from station.core.event import Event, Reader, encode
 from station.core.hash_chain import anchor_mac, boot_bytes, genesis, link
@@ -67,7 +68,7 @@ class ShopWriter:
 
     def say(self, what: str, holds_from_us: int | None = None, **data: Any) -> tuple[str, int]:
         """One entry; its place. `as_` is written as `as`."""
-        one = record_all(self.store, [_entry(what, holds_from_us, **data)])[0]
+        one = record_entries(self.store, [_entry(what, holds_from_us, **data)])[0]
         return one.log_id.hex(), one.seq
 
     def small_shop(self, **limits: dict[str, Any]) -> None:

@@ -113,7 +113,7 @@ def test_the_addresses_of_the_contract_let_in_whom_the_contract_says(app_with_ca
     assert {who for who in EVERYBODY if answered(app_with_callers, who, method, path) == IN} == expected
 
 
-FIELDS = {"note": {"item": "WO-1", "text": "x"}, "reread": {"code": "x"}}
+FIELDS = {"period.close": {"why": "month end"}, "note": {"item": "WO-1", "text": "x"}, "reread": {"code": "x"}}
 
 
 @pytest.mark.parametrize(

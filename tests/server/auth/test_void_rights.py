@@ -33,6 +33,8 @@ FIELDS = {
     "item.name": {"item": "WO-1", "name": "Urgent"},
     "note": {"item": "WO-1", "text": "x"},
     "reread": {"code": "x"},
+    "period.close": {"why": "month end"},
+    "period.reopen": {"why": "a price was missing"},
     "site.define": {"day_start": 360},
 }
 # Said again by name and not taken from the code under test.
@@ -113,7 +115,7 @@ def test_a_void_needs_the_role_of_the_kind_that_it_voids(shop_writer, ask, roles
 def test_an_entry_needs_the_role_of_its_kind(shop_writer, ask, roles, what):
     shop_writer.release("WO-1")
     if what == "period.reopen":
-        shop_writer.say("period.close")
+        entered(shop_writer, "period.close")
     answer = ask(roles, (what, FIELDS.get(what, {})))
     assert answer.status_code == (200 if role_of(what) in HOLDERS[roles] else 403)
     assert str(needed_for(what)) == role_of(what)

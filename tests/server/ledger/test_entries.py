@@ -9,6 +9,7 @@ from server.db import schema
 from server.ledger import hub_log
 from server.ledger.entries import Entry, EntryRefused, record, record_all
 from server.ledger.hub_log import keep_time
+from server.period_close import close_period
 from station.core.event import decode
 from station.core.hash_chain import anchor_mac, boot_bytes
 
@@ -83,7 +84,7 @@ def test_a_person_is_told_what_does_not_fit(store, entry, said):
 
 
 def test_nothing_is_entered_from_before_a_closed_period(store):
-    record(store, "period.close", {}, "Kim", 1_000_000)
+    close_period(store, Entry("period.close", {"why": "month end"}, "Kim", 1_000_000))
     record(store, "note", {"item": "WO-1", "text": "x"}, "Kim", 1_000_000)
     with pytest.raises(EntryRefused) as caught:
         record(store, "note", {"item": "WO-1", "text": "x"}, "Kim", 999_999)
@@ -91,10 +92,10 @@ def test_nothing_is_entered_from_before_a_closed_period(store):
         "note that holds from 1970-01-01 00:00:00 UTC; expected a time not before 1970-01-01 00:00:01 UTC, where the"
         " last closed period ends. Enter it as of now, or reopen the period."
     )
-    record(store, "period.reopen", {}, "Kim")
+    record(store, "period.reopen", {"why": "x"}, "Kim")
     record(store, "note", {"item": "WO-1", "text": "x"}, "Kim", 999_999)
     with pytest.raises(EntryRefused, match="expected a closed period"):
-        record(store, "period.reopen", {}, "Kim")
+        record(store, "period.reopen", {"why": "x"}, "Kim")
 
 
 def test_a_step_of_the_clock_gets_an_anchor(store, own_events, machine):

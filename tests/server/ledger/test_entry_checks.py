@@ -5,6 +5,7 @@ import pytest
 from server.ledger.candidates import Candidate
 from server.ledger.entries import Entry, EntryRefused, record_all, record_changes
 from server.ledger.entry_checks import EntryChecks
+from server.period_close import close_period
 
 MADE = {"product": "bracket", "name": "Bracket", "routing": "line"}
 
@@ -327,10 +328,12 @@ def test_an_item_is_not_named_as_it_is_named(refused, shop_writer, settle):
 
 
 def test_a_period_is_not_closed_where_it_is_closed(store, shop_writer):
-    record_all(store, [Entry("period.close", {}, "Kim", 1_000_000)])
+    close = Entry("period.close", {"why": "month end"}, "Kim", 1_000_000)
+    close_period(store, close)
     with pytest.raises(EntryRefused, match="expected a time after the end of the last closed period"):
-        record_all(store, [Entry("period.close", {}, "Kim", 1_000_000)])
-    record_all(store, [Entry("period.reopen", {}, "Kim"), Entry("period.close", {}, "Kim", 1_000_000)])
+        close_period(store, close)
+    record_all(store, [Entry("period.reopen", {"why": "a price was missing"}, "Kim")])
+    close_period(store, close)
 
 
 def test_what_holds_already_is_left_out_of_an_import_and_the_rest_is_written(store, shop_writer):

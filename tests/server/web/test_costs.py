@@ -126,7 +126,7 @@ def test_a_refused_price_says_what_came_and_keeps_what_was_typed(shop, accountan
 
 
 def test_a_price_of_a_closed_period_is_refused_with_its_end(shop, accountant):
-    shop.say("period.close", shop.ago(days=3))
+    shop.say("period.close", shop.ago(days=3), why="month end")
     shop.settle()
     answer = send(accountant, shop, component="bar", amount="3", day="2020-01-01")
     assert answer.status_code == 400

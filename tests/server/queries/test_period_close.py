@@ -1,0 +1,179 @@
+"""A closed period keeps the figures and the listing that it was closed with, whatever arrives later."""
+
+import json
+from hashlib import sha256
+
+import pytest
+from sqlalchemy import select, update
+
+from server.db.schema import ledger, period_listing
+from server.ledger.entries import Entry, EntryRefused, last_close, record_all
+from server.ledger.period_listings import listing_at
+from server.ledger.verify import verify
+from server.period_close import close_period, record_entries
+from server.projection.rebuild import rebuild
+from server.projection.worker import projected_pos
+from server.queries.roll_forward import Period, RollBy, roll_forward
+from server.queries.stock_listing import encode_listing, figures_of, read_listing
+from station.core.event import decode
+
+WHY = {"why": "month end"}
+
+
+@pytest.fixture
+def small(shop_writer):
+    shop_writer.small_shop()
+    shop_writer.release("WO-1", qty=10)
+    shop_writer.scan("WO-1", "saw", shop_writer.ago(hours=9))
+    shop_writer.settle()
+    return shop_writer
+
+
+def closed(shop, at_us=None):
+    """Close at a time: the position of the entry."""
+    place = close_period(shop.store, Entry("period.close", WHY, "Kim", shop.ago(hours=6) if at_us is None else at_us))
+    shop.settle()
+    return place.pos
+
+
+def stored(shop, pos):
+    """The fields of a close and its listing."""
+    with shop.store.read() as connection:
+        encoded = connection.execute(select(ledger.c.bytes).where(ledger.c.pos == pos)).scalar_one()
+        return decode(encoded).data, listing_at(connection, pos)
+
+
+def breaks(shop):
+    with shop.store.read() as connection:
+        return [found.text for found in verify(connection)]
+
+
+def test_a_close_has_the_totals_the_position_and_the_hash_of_its_listing(small):
+    with small.store.read() as connection:
+        pos = projected_pos(connection)
+        head = connection.execute(select(ledger.c.chain).where(ledger.c.pos == pos)).scalar_one()
+    data, listing = stored(small, closed(small))
+    assert data["why"] == "month end"
+    assert (data["pos"], data["head"], data["listing"]) == (pos, head.hex(), sha256(listing).hexdigest())
+    assert (data["value_micros"], data["components"]) == (20_000_000, {"bar": 20_000_000})
+    assert data["stages"] == [{"stage": "saw", "value_micros": 20_000_000}]
+    assert data["quantities"] == [{"unit": "pcs", "qty_milli": 10_000, "items": 1}]
+    assert (data["items"], data["unvalued_items"], data["lines"]) == (1, 0, 1)
+
+
+def test_the_bytes_of_a_listing_are_canonical(small):
+    _, listing = stored(small, closed(small))
+    heading, *lines = listing.splitlines(keepends=True)
+    assert lines == sorted(lines)
+    for line in (heading, *lines):
+        assert json.dumps(json.loads(line), sort_keys=True, separators=(",", ":")).encode() + b"\n" == line
+    assert encode_listing(json.loads(heading), reversed(read_listing(listing))) == listing
+    assert figures_of(read_listing(listing)).value_micros == 20_000_000
+
+
+def test_no_later_scan_and_no_rebuild_changes_what_was_stored(small):
+    at_us = small.ago(hours=6)
+    pos = closed(small, at_us)
+    before = stored(small, pos)
+    for number in range(20):
+        small.scan(f"LATE-{number}", "saw", small.ago(hours=8))
+    small.scan("WO-1", "pack", small.ago(hours=7))
+    small.settle()
+    rebuild(small.store)
+    assert stored(small, pos) == before
+    assert breaks(small) == []
+    with small.store.read() as connection:
+        for by, sums in ((RollBy.COMPONENT, before[0]["components"]), (RollBy.STAGE, {"saw": 20_000_000})):
+            period = Period(at_us, small.now_us, small.now_us, before[0]["pos"], projected_pos(connection))
+            roll = roll_forward(connection, period, by)
+            assert {row.key: row.opening for row in roll.rows if row.opening} == sums
+            assert roll.total.opening == before[0]["value_micros"]
+
+
+def test_what_arrives_after_the_close_about_an_earlier_time_is_not_in_it(small):
+    with small.store.read() as connection:
+        known = projected_pos(connection)
+    small.scan("WO-2", "saw", small.ago(hours=8))  # in the ledger, and not folded yet
+    data, listing = stored(small, closed(small))
+    assert data["pos"] == known
+    assert [line.form.item for line in read_listing(listing)] == ["WO-1"]
+
+
+def test_an_empty_shop_is_closed_with_nothing(shop_writer):
+    data, listing = stored(shop_writer, closed(shop_writer))
+    assert (data["value_micros"], data["components"], data["quantities"], data["lines"]) == (0, {}, [], 0)
+    assert len(listing.splitlines()) == 1
+
+
+def test_an_unknown_quantity_and_a_hostile_name_are_listed(small):
+    name = '\u2028=cmd|"\u00e9'
+    small.say("order.release", small.ago(hours=9), order=name, product="bracket")
+    small.scan(name, "saw", small.ago(hours=8), all=True)
+    small.settle()
+    data, listing = stored(small, closed(small))
+    unknown = [line for line in read_listing(listing) if line.qty_milli is None]
+    assert [line.form.item for line in unknown] == [name]
+    assert (data["items"], data["unvalued_items"], data["value_micros"]) == (2, 1, 20_000_000)
+    assert listing.isascii()
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (period_listing.delete(), "is missing or cannot be read"),
+        (update(period_listing).values(content=b"x"), "is missing or cannot be read"),
+    ],
+)
+def test_verify_names_a_listing_that_is_not_the_stored_one(small, change, said):
+    closed(small)
+    assert breaks(small) == []
+    with small.store.write() as connection:
+        connection.execute(change)
+    assert breaks(small) == [f"the listing of the closed period {said}"]
+
+
+def test_verify_names_a_listing_that_was_exchanged(small):
+    first = closed(small)
+    second = closed(small, small.ago(hours=5))
+    with small.store.write() as connection:
+        other = select(period_listing.c.content).where(period_listing.c.pos == first).scalar_subquery()
+        connection.execute(update(period_listing).where(period_listing.c.pos == second).values(content=other))
+    assert breaks(small) == ["the listing of the closed period is not the one that was stored with it"]
+
+
+def test_of_two_closes_at_once_one_is_written(small, monkeypatch):
+    compute = close_period.__globals__["_compute"]
+
+    def overtaken(connection, until_us):
+        computed = compute(connection, until_us)
+        monkeypatch.undo()
+        closed(small, small.ago(hours=5))
+        return computed
+
+    monkeypatch.setitem(close_period.__globals__, "_compute", overtaken)
+    with pytest.raises(EntryRefused, match="no other close or reopening at the same time") as caught:
+        closed(small, small.ago(hours=4))
+    assert caught.value.status == 409
+    with small.store.read() as connection:
+        assert last_close(connection) == small.ago(hours=5)
+
+
+@pytest.mark.parametrize(
+    ("data", "at_us", "said"),
+    [
+        ({}, 5, "missing required field `why`"),
+        ({"why": " "}, 5, "why"),
+        ({"why": "x", "value_micros": 1}, 5, "unknown field `value_micros`"),
+        ({"why": "x", "listing": "00"}, 5, "unknown field `listing`"),
+        ({"why": "x"}, 2**62, "in the future"),
+    ],
+)
+def test_a_close_without_a_reason_with_figures_or_in_the_future_is_refused(store, data, at_us, said):
+    with pytest.raises(EntryRefused, match=said):
+        record_entries(store, [Entry("period.close", data, "Kim", at_us)])
+
+
+def test_a_close_is_entered_alone(store):
+    close = Entry("period.close", WHY, "Kim", 5)
+    with pytest.raises(EntryRefused, match="among other entries"):
+        record_all(store, [Entry("note", {"item": "WO-1", "text": "x"}, "Kim"), close])
