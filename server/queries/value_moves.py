@@ -28,7 +28,7 @@ from sqlalchemy import (
 from server.projection.item_rows import operations_of
 from server.projection.tables import event_item, head, move
 from server.queries.current_stock import StockRow
-from server.queries.normal_scrap import normal_scrap
+from server.queries.normal_scrap import normal_scrap, scrap_moves
 from server.queries.period_costs import PeriodCosts
 from server.queries.restated_items import items_restated, restated_entries, restated_select
 from server.queries.stock_source import head_at
@@ -47,7 +47,7 @@ from server.queries.value_entries import (
     part_of,
     revaluation,
 )
-from station.core.ledger.parcels import ENDED, ParcelState
+from station.core.ledger.parcels import ENDED
 
 MILLION = 1_000_000  # a quantity is summed in two parts, because the sum of the largest ones exceeds 64 bits
 _FORM = ("state", "stage", "entered", "reached", "scanned")
@@ -153,7 +153,7 @@ def _groups(
     Those to and from scrap are alone where `grain.scrap`; `scraps_only`: no others.
     """
     of_period = _moves(first_us, last_us, to_us, bool(special), costs, grain)
-    moves = (of_period.where(_scraps()) if scraps_only else of_period).subquery("moves")
+    moves = (of_period.where(scrap_moves()) if scraps_only else of_period).subquery("moves")
     keys = [column for column in moves.c if column.key != "qty_milli"]
     million = literal_column(str(MILLION), BigInteger)
     quantity = moves.c.qty_milli
@@ -184,8 +184,8 @@ def _moves(first_us: int, last_us: int, to_us: int, restated: bool, costs: Perio
             (m.pos if grain.item else null()).label("pos"),
             (m.at_us if grain.item else null()).label("at_us"),
             _by_close().label("by_close"),
-            (case((_scraps(), m.item)) if grain.scrap else null()).label("scrap_item"),
-            (case((_scraps(), m.n)) if grain.scrap else null()).label("scrap_n"),
+            (case((scrap_moves(), m.item)) if grain.scrap else null()).label("scrap_item"),
+            (case((scrap_moves(), m.n)) if grain.scrap else null()).label("scrap_n"),
             m.qty_milli,
         )
         .select_from(move.join(head, head.c.item == m.item))
@@ -199,11 +199,6 @@ def _counts() -> ColumnElement[bool]:
     m = move.c
     through = and_(m.to_state.in_(sorted(ENDED)), m.from_state.not_in(sorted({*ENDED, ADJUSTED})))
     return or_(m.from_state.in_(sorted(IN_PROCESS)), m.to_state.in_(sorted(IN_PROCESS)), through)
-
-
-def _scraps() -> ColumnElement[bool]:
-    """The condition for moves to and from scrap."""
-    return or_(move.c.to_state == ParcelState.SCRAPPED, move.c.from_state == ParcelState.SCRAPPED)
 
 
 def _by_close() -> ColumnElement[int]:

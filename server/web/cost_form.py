@@ -46,6 +46,9 @@ def entry_of(typed: Mapping[str, str], master_data: MasterData, locale: LocaleFo
         data["op"] = _operation(typed, master_data, now_us)
     else:
         _check_material(typed, master_data, now_us)
+    if typed["withdrawn"] and typed["amount"]:
+        do = "Empty the amount, or leave the mark of the withdrawal out."
+        raise ApiError(400, f"the amount {_quoted(typed['amount'])} of a price that is withdrawn", "one of the two", do)
     if typed["withdrawn"]:
         return Entry("cost.set", data | {"withdrawn": True}, by, _from(typed["day"], locale))
     data |= {"basis": typed["basis"], "micros": amount(typed["amount"], locale)}

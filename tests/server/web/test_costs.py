@@ -99,6 +99,7 @@ def test_a_lacking_cost_opens_the_form_that_enters_it(shop, accountant, hub_app)
         ({"component": "bar", "amount": ""}, "the amount ''"),
         ({"component": "bar", "amount": "2", "basis": "minute"}, "a price of a material for a minute"),
         ({"component": "bar", "amount": "2", "op": "10"}, "operation '10' of a material"),
+        ({"component": "bar", "amount": "2", "withdrawn": "1"}, "the amount '2' of a price that is withdrawn"),
         ({"component": "bar", "amount": "2", "product": "nut"}, "the product 'nut'"),
         ({"component": "bar", "amount": "2", "day": "32"}, "the day '32'"),
         ({"component": "labour", "amount": "2", "product": "bracket"}, "labour without an operation"),
