@@ -1,7 +1,8 @@
 """Period query: the query words `from`, `to` and `known` of a roll-forward.
 
 `from` and `to` are times as in `as_of`. Without them the period is that from the begin of the local month to now. `known` is
-the position of the ledger at which the opening was known, by default the one that the ledger had reached at `from`.
+the position of the ledger at which the opening was known: by default that of the close that ends at `from`, without one the
+position that the ledger had reached at `from`.
 """
 
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from server.api_errors import ApiError
 from server.context import current_hub
 from server.locale_format import SECOND_US
 from server.projection.worker import projected_pos
+from server.queries.closed_periods import close_that_holds
 from server.queries.roll_forward import Period, RollBy, position_at
 from server.queries.site import current_locale
 
@@ -91,7 +93,8 @@ def _time(word: str, zone: tzinfo, now_us: int) -> int | None:
 def _known(connection: Connection, from_us: int, pos: int, now_us: int) -> int:
     text = request.args.get(KNOWN, "")
     if not text:
-        return position_at(connection, from_us, pos, now_us)
+        closed = close_that_holds(connection, from_us)
+        return position_at(connection, from_us, pos, now_us) if closed is None else closed.known
     known = int(text) if text.isascii() and text.isdecimal() and len(text) <= 18 else -1
     if not 0 <= known <= pos:
         expected = f"a position from 0 to {pos}"

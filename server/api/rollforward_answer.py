@@ -12,7 +12,8 @@ class RollforwardQuery(msgspec.Struct, rename={"from_": "from"}):
     """`from`, `to`: the period, ISO 8601 or UTC us; by default the local month up to now.
 
     `by`: component, stage, product, order.
-    `known`: the position of the ledger at which the opening was known, by default the one that it had reached at `from`.
+    `known`: the position of the ledger at which the opening was known, by default that of the close at `from`, without
+    one the position that the ledger had reached then.
     `limit`: rows of one answer, at most 1,000; `cursor`: that of the answer before.
     """
 

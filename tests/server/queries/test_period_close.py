@@ -1,9 +1,11 @@
 """A closed period keeps the figures and the listing that it was closed with, whatever arrives later."""
 
 import json
+import random
 from hashlib import sha256
 
 import pytest
+from drawn_shop import STAGES, drawn_shop
 from sqlalchemy import select, update
 
 from server.db.schema import ledger, period_listing
@@ -13,6 +15,8 @@ from server.ledger.verify import verify
 from server.period_close import close_period, record_entries
 from server.projection.rebuild import rebuild
 from server.projection.worker import projected_pos
+from server.queries.closed_periods import close_that_holds, closed_period, closed_periods, stored_lines
+from server.queries.restatement import restatement
 from server.queries.roll_forward import Period, RollBy, roll_forward
 from server.queries.stock_listing import encode_listing, figures_of, read_listing
 from station.core.event import decode
@@ -177,3 +181,82 @@ def test_a_close_is_entered_alone(store):
     close = Entry("period.close", WHY, "Kim", 5)
     with pytest.raises(EntryRefused, match="among other entries"):
         record_all(store, [Entry("note", {"item": "WO-1", "text": "x"}, "Kim"), close])
+
+
+def restated(shop, pos):
+    """The restatement of a close: (stored, causes, now) in units of the currency."""
+    with shop.store.read() as connection:
+        close = closed_period(connection, pos)
+        found = restatement(connection, close, stored_lines(connection, close))
+    assert found.stored + sum(found.causes.values()) == found.now
+    for cause, micros in found.causes.items():
+        assert sum(row.micros for row in found.rows if row.cause == cause) == micros
+    causes = {str(cause): micros / 1e6 for cause, micros in found.causes.items() if micros}
+    return found.stored / 1e6, causes, found.now / 1e6
+
+
+def test_nothing_is_restated_where_nothing_came_later(small):
+    pos = closed(small)
+    small.scan("WO-1", "pack", small.ago(hours=2))
+    small.settle()
+    assert restated(small, pos) == (20, {}, 20)
+
+
+def test_each_cause_has_its_own_amount(small):
+    for name in ("WO-2", "WO-3"):
+        small.release(name, qty=5, at_us=small.ago(hours=9))
+    place = small.scan("WO-2", "saw", small.ago(hours=8))
+    small.scan("FOUND", "saw", small.ago(hours=8))
+    small.settle()
+    pos = closed(small)
+    small.scan("WO-1", "deburr", small.ago(hours=7))  # +10 of labour
+    small.scan("WO-3", "saw", small.ago(hours=7))  # +10 of bar
+    small.say("void", log=place[0], seq=place[1])  # -10 of bar
+    small.say("period.reopen", why="a price was missing")
+    small.say("cost.set", small.ago(hours=7), component="bar", basis="unit", micros=2_100_000)
+    small.settle()
+    stored_value, causes, now = restated(small, pos)
+    assert (stored_value, causes) == (30, {"late_scans": 20.5, "corrections": -10.5, "prices": 1.5})
+    assert now == 41.5
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_thousand_late_scans_and_a_rebuild_change_no_stored_figure_and_their_causes_add_up(shop_writer, seed):
+    drawn_shop(shop_writer, seed)
+    at_us, chance = shop_writer.ago(hours=40), random.Random(seed)
+    pos = closed(shop_writer, at_us)
+    before = stored(shop_writer, pos)
+    late = sorted(shop_writer.ago(hours=chance.randint(1, 90), minutes=chance.randint(0, 59)) for _ in range(1_000))
+    for number, us in enumerate(late):
+        code, stage = f"WO-{chance.randrange(26)}", chance.choice(STAGES)
+        place = shop_writer.scan(code, stage, us, station=f"late-{stage}")
+        if number % 40 == 0:
+            shop_writer.settle()
+            shop_writer.say("void", log=place[0], seq=place[1])
+    shop_writer.settle()
+    rebuild(shop_writer.store)
+    assert stored(shop_writer, pos) == before
+    assert breaks(shop_writer) == []
+    value, causes, now = restated(shop_writer, pos)
+    assert value == before[0]["value_micros"] / 1e6
+    assert value != now
+    assert causes
+    with shop_writer.store.read() as connection:
+        close = close_that_holds(connection, at_us)
+        period = Period(at_us, shop_writer.now_us, shop_writer.now_us, close.known, projected_pos(connection))
+        roll = roll_forward(connection, period, RollBy.COMPONENT)
+    assert {row.key: row.opening for row in roll.rows if row.opening} == before[0]["components"]
+    assert roll.gap == 0
+
+
+def test_a_close_holds_until_it_is_reopened_or_closed_again(small):
+    at_us = small.ago(hours=6)
+    first = closed(small, at_us)
+    small.say("period.reopen", why="a price was missing")
+    with small.store.read() as connection:
+        assert close_that_holds(connection, at_us) is None
+    second = closed(small, at_us)
+    with small.store.read() as connection:
+        assert close_that_holds(connection, at_us).pos == second
+        found = [(close.pos, close.holds, close.by, close.why) for close in closed_periods(connection)]
+    assert found == [(second, True, "Kim", "month end"), (first, False, "Kim", "month end")]
