@@ -153,7 +153,7 @@ def _unknown_file(file: str) -> ImportMistake:
 
 
 def _without_price(rows: Rows, names: KnownNames, current: CurrentState) -> list[str]:
-    """A notice for each component without a price."""
+    """A notice for each component without a price. One that is made here costs what its own bill costs."""
     notices: list[str] = []
     if "costs.csv" in rows or "materials.csv" in rows:
         costs = {cost_name(cost): cost for cost in current.all_of(COST)}
@@ -162,7 +162,8 @@ def _without_price(rows: Rows, names: KnownNames, current: CurrentState) -> list
             f"{component} has no price: {product} will have no cost."
             for product, components in sorted(names.components_of.items())
             for component in sorted(components)
-            if not any(_prices(cost, component, product) for cost in costs.values())
+            if not names.components_of.get(component)
+            and not any(_prices(cost, component, product) for cost in costs.values())
         ]
     return notices
 

@@ -297,6 +297,13 @@ def test_a_component_without_a_price_is_said():
     assert read({**SHOP, "costs.csv": costs}).notices == ("steel has no price: P will have no cost.",)
 
 
+def test_a_component_that_is_made_here_needs_no_price():
+    materials = b"product,component,qty,op\nP,Q,1,10\nQ,brass,1,10\n"
+    costs = b"component,product,op,basis,amount\nlabour,P,10,unit,0.50\n"
+    found = read({**SHOP, "materials.csv": materials, "costs.csv": costs}).notices
+    assert found == ("brass has no price: Q will have no cost.",)
+
+
 def test_names_that_stand_in_the_hub_may_be_referred_to():
     said = fold_entries(RecordedEntry(LOG, seq, entry.what, entry.data) for seq, entry in enumerate(read().entries, 1))
     orders = {"orders.csv": b"order,product,qty\nW9,P,1\n"}
