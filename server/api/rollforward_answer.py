@@ -11,7 +11,7 @@ from server.queries.roll_forward import RollForward, RollRow
 class RollforwardQuery(msgspec.Struct, rename={"from_": "from"}):
     """`from`, `to`: the period, ISO 8601 or UTC us; by default the local month up to now.
 
-    `by`: component, stage, product, order.
+    `by`: component, stage, operation, product, order, customer.
     `known`: the position of the ledger at which the opening was known, by default that of the close at `from`, without
     one the position that the ledger had reached then.
     `limit`: rows of one answer, at most 1,000; `cursor`: that of the answer before.

@@ -45,7 +45,7 @@ class PeriodCosts:
     def unit(self, form: PricedForm, at_us: int) -> dict[str, int]:
         """The micros of one unit in a form at a time, by component."""
         valuation = self.valuation(at_us)
-        key = (valuation.at_us, form._replace(stage=None, order="", item=""))
+        key = (valuation.at_us, form._replace(stage=None, order="", item="", operation_number=None, customer=None))
         if key not in self._units:
             self._units[key] = unit_value(form, valuation)
         return self._units[key]

@@ -47,7 +47,7 @@ def restated_select(costs: PeriodCosts) -> Select[Any]:
     """The items whose terms after the begin of a period differ from earlier ones."""
     from_us = costs.begins[0]
     later, earlier = head.alias("later"), head.alias("earlier")
-    terms = ["product", "routing", "released_us", "order_"]
+    terms = ["product", "routing", "released_us", "order_", "customer"]
     terms += ["ordered_milli"] if costs.valuation(from_us).costs_per_order else []
     differ = or_(*(later.c[name].is_distinct_from(earlier.c[name]) for name in terms))
     both = later.join(earlier, and_(earlier.c.item == later.c.item, earlier.c.from_us < later.c.from_us))
@@ -106,7 +106,8 @@ class _Terms:
         return PricedForm(
             piece.state, (piece.stage or None) if grain.stage else None, terms.product, terms.routing, terms.released_us,
             terms.ordered_milli, (terms.order_ or terms.item) if grain.order else "", terms.item if grain.item else "",
-            piece.entered, piece.reached, piece.scanned,
+            piece.entered, piece.reached, piece.scanned, piece.operation if grain.stage else None,
+            terms.customer if grain.order else None,
         )  # fmt: skip
 
     def _routed(self, piece: _RecordedForm, release: Any) -> _RecordedForm:

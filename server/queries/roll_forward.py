@@ -1,4 +1,4 @@
-"""Roll-forward: how the value of work in process became another one, by component, stage, product or order.
+"""Roll-forward: how the value of work in process became another one, in rows by an attribute (`RollBy`).
 
 Opening + what was recorded later about the time before it + what was issued and worked - what was finished and scrapped,
 with counts, closes and revaluation, = closing. The opening is the value as it was known when the period began; every other
@@ -32,8 +32,10 @@ class RollBy(StrEnum):
 
     COMPONENT = "component"
     STAGE = "stage"
+    OPERATION = "operation"
     PRODUCT = "product"
     ORDER = "order"
+    CUSTOMER = "customer"
 
 
 class RollRow(NamedTuple):
@@ -83,8 +85,10 @@ class Period(NamedTuple):
 _KEY: dict[RollBy, Callable[[ValueEntry], str | None]] = {
     RollBy.COMPONENT: lambda entry: entry.component,
     RollBy.STAGE: lambda entry: entry.form.stage,
+    RollBy.OPERATION: lambda entry: entry.form.operation,
     RollBy.PRODUCT: lambda entry: entry.form.product,
     RollBy.ORDER: lambda entry: entry.form.order or None,
+    RollBy.CUSTOMER: lambda entry: entry.form.customer,
 }
 
 
@@ -95,7 +99,7 @@ def key_of(entry: ValueEntry, by: RollBy) -> str | None:
 
 def grain_of(by: RollBy, *, item: bool = False) -> Grain:
     """The pieces that rows by this attribute keep apart; each posting where `item`."""
-    return Grain(by == RollBy.STAGE, by == RollBy.ORDER, item)
+    return Grain(by in (RollBy.STAGE, RollBy.OPERATION), by in (RollBy.ORDER, RollBy.CUSTOMER), item)
 
 
 def position_at(connection: Connection, at_us: int, pos: int, now_us: int) -> int:

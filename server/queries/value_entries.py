@@ -66,6 +66,8 @@ class PricedForm(NamedTuple):
     entered: int | None
     reached: int | None
     scanned: tuple[int, ...]
+    operation_number: int | None = None
+    customer: str | None = None
 
     @property
     def qty_milli(self) -> int:
@@ -78,13 +80,21 @@ class PricedForm(NamedTuple):
         return self.state in IN_PROCESS
 
     @property
-    def place(self) -> tuple[str | None, str | None, str]:
-        """What the rows by stage, product and order are."""
-        return (self.stage, self.product, self.order)
+    def operation(self) -> str | None:
+        """The operation with its routing, which gives the number its meaning."""
+        return None if self.operation_number is None else f"{self.routing or ''}/{self.operation_number}"
+
+    @property
+    def place(self) -> tuple[str | None, ...]:
+        """What the rows by stage, operation, product, order and customer are."""
+        return (self.stage, self.operation, self.product, self.order, self.customer)
 
 
 class Grain(NamedTuple):
-    """Which pieces are kept apart beyond what their value depends on. `item`: each posting too; `scrap`: that of scrap."""
+    """Which pieces are kept apart beyond what their value depends on.
+
+    `stage`: with the operation; `order`: with its customer; `item`: each posting too; `scrap`: that of scrap.
+    """
 
     stage: bool = False
     order: bool = False
@@ -136,7 +146,8 @@ def form_of(row: StockRow, grain: Grain) -> PricedForm:
     return PricedForm(
         row.state, (row.stage or None) if grain.stage else None, row.product, row.routing, row.released_us,
         row.ordered_milli, row.order if grain.order else "", row.item if grain.item else "",
-        row.entered, row.reached, row.scanned,
+        row.entered, row.reached, row.scanned, row.operation if grain.stage else None,
+        row.customer if grain.order else None,
     )  # fmt: skip
 
 

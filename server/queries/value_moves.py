@@ -50,7 +50,8 @@ from server.queries.value_entries import (
 from station.core.ledger.parcels import ENDED
 
 MILLION = 1_000_000  # a quantity is summed in two parts, because the sum of the largest ones exceeds 64 bits
-_FORM = ("state", "stage", "entered", "reached", "scanned")
+_PLACES = frozenset({"from_stage", "from_operation", "to_stage", "to_operation"})
+_FORM = ("state", "stage", "operation", "entered", "reached", "scanned")
 
 
 def value_entries(
@@ -120,8 +121,8 @@ def _posted(
     terms = (group.product, group.routing, costs.valuation(at_us).epochs.time(group.epoch), group.ordered,
              group.order_ or "", group.item or "")  # fmt: skip
     source, target = (
-        PricedForm(state, stage or None, *terms, entered, reached, operations_of(scanned))
-        for state, stage, entered, reached, scanned in (group[:5], group[5:10])
+        PricedForm(state, stage or None, *terms, entered, reached, operations_of(scanned), operation, group.customer)
+        for state, stage, operation, entered, reached, scanned in (group[:6], group[6:12])
     )
     milli = int(group.high) * MILLION + int(group.low)
     for form, sign in ((source, -1), (target, 1)):
@@ -165,11 +166,11 @@ def _groups(
 def _moves(first_us: int, last_us: int, to_us: int, restated: bool, costs: PeriodCosts, grain: Grain) -> Select[Any]:
     m, valuation = move.c, costs.valuation(first_us)
     forms: list[ColumnElement[Any]] = [
-        *(m[f"from_{name}"] if name in ("state", "stage") else m[name] for name in _FORM),
+        *(m[f"from_{name}"] if name in ("state", "stage", "operation") else m[name] for name in _FORM),
         *(m[f"to_{name}"] for name in _FORM),
     ]
     if not grain.stage:
-        forms[1], forms[6] = null().label("from_stage"), null().label("to_stage")
+        forms = [null().label(column.key) if column.key in _PLACES else column for column in forms]
     ordered = head.c.ordered_milli if valuation.costs_per_order else literal_column("0")
     query = (
         select(
@@ -179,6 +180,7 @@ def _moves(first_us: int, last_us: int, to_us: int, restated: bool, costs: Perio
             valuation.epochs.column(head.c.released_us).label("epoch"),
             ordered.label("ordered"),
             (func.coalesce(head.c.order_, head.c.item) if grain.order else null()).label("order_"),
+            (head.c.customer if grain.order else null()).label("customer"),
             (m.item if grain.item else null()).label("item"),
             (m.n if grain.item else null()).label("n"),
             (m.pos if grain.item else null()).label("pos"),

@@ -75,7 +75,7 @@ class Question(NamedTuple):
 @readers
 @query_words("by", "page", *PERIOD_WORDS)
 def page() -> str:
-    """The roll-forward of a period in rows by component, stage, product or order; 100 rows on a page."""
+    """The roll-forward of a period in rows by an attribute (`RollBy`); 100 rows on a page."""
     question, roll = _rolled()
     locale = shop_locale()
     rows = sorted(roll.rows, key=_order(question)) if question.by == RollBy.STAGE else roll.rows

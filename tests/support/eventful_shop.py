@@ -39,14 +39,17 @@ def eventful(shop_writer: ShopWriter, seed: int) -> int:
             quantity = chance.choice([-2, -1, 3]) * 1000
             say("adjust", at_us, item=order, qty_milli=quantity, stage=chance.choice(STAGES))
         elif kind == "change":
-            say("order.change", at_us, order=order, qty_milli=chance.randint(2, 40) * 1000)
+            customer = f"C-{at_us % 3}"  # not drawn: the shops stay those of their seeds
+            say("order.change", at_us, order=order, qty_milli=chance.randint(2, 40) * 1000, customer=customer)
         elif kind == "close":
             say("order.close", at_us, order=order, how=chance.choice(["complete", "short", "cancelled"]))
         else:
             shop_writer.scan(order, chance.choice(STAGES), at_us, station="late-1", action=chance.choice([None, "out"]))
     for n in range(6):
         order, station = f"GOOD-{n}", f"good-{n}"
-        shop_writer.release(order, qty=chance.randint(5, 60), at_us=ago(days=chance.randint(4, 9)))
+        shop_writer.release(
+            order, qty=chance.randint(5, 60), at_us=ago(days=chance.randint(4, 9)), customer=f"C-{n % 3}"
+        )
         for hours in sorted(chance.sample(range(1, 95), 6), reverse=True):
             more = {"qty_milli": chance.randint(1, 4_000), "action": "scrap"} if chance.random() < 0.5 else {}
             shop_writer.scan(order, chance.choice(["saw", "deburr", "test"]), ago(hours=hours), station=station, **more)

@@ -108,6 +108,31 @@ def test_the_lines_of_adjacent_periods_add_up_to_those_of_the_whole(shop_writer,
         assert without_zeros(sums) == without_zeros(whole_lines)
 
 
+def test_rows_by_operation_and_by_customer_are_those_of_the_value_page(small):
+    small.release("WO-1", qty=10, customer="Ash")
+    small.release("WO-2", qty=4, customer="Birch")
+    small.release("WO-3", qty=2)
+    for order, hours in (("WO-1", 9), ("WO-2", 8), ("WO-3", 7)):
+        small.scan(order, "saw", small.ago(hours=hours))
+    small.scan("WO-1", "deburr", small.ago(hours=4))
+    small.say("order.change", small.ago(hours=3), order="WO-2", customer="Cedar")
+    small.settle()
+    from_us = small.ago(hours=5)
+    by_operation = {row.key: row for row in rolled(small, from_us, small.now_us, RollBy.OPERATION).rows}
+    assert by_operation.keys() == {"line/10", "line/20"}
+    assert by_operation["line/20"].opening == 0
+    by_customer = {row.key: row for row in rolled(small, from_us, small.now_us, RollBy.CUSTOMER).rows}
+    assert by_customer.keys() == {"Ash", "Birch", "Cedar", None}
+    assert lines(by_customer["Birch"]) == {"moved": -by_customer["Birch"].opening}
+    assert lines(by_customer["Cedar"]) == {"moved": by_customer["Birch"].opening}
+    with small.store.read() as connection:
+        valuation, stock = past_stock(connection, None, small.now_us, small.now_us)
+        for by, rows in ((ValueBy.OPERATION, by_operation), (ValueBy.CUSTOMER, by_customer)):
+            slices = value_slices(leaves(stock, valuation), by, ValueBy.COMPONENT, valuation)
+            values = {row.key: row.value_micros for row in slices.rows if row.value_micros}
+            assert {key: row.closing for key, row in rows.items() if row.closing} == values
+
+
 def exact_rows(shop_writer, from_us, to_us, by):
     """Rows of lines in thousandths of micros, so that no rounding is in them."""
     sums = {}

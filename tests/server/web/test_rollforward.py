@@ -119,7 +119,7 @@ def test_the_value_page_links_to_it_and_without_words_it_is_the_month(hub_app, f
     browser = hub_app.anonymous()
     assert '<a href="/rollforward?by=stage">How it got there</a>' in text_of(browser.get("/value"))
     at = full.ago(days=1)
-    then = text_of(browser.get("/value", query_string={"as_of": at, "by": "customer"}))
+    then = text_of(browser.get("/value", query_string={"as_of": at, "by": "age"}))
     assert f'<a href="/rollforward?to={at}">How it got there</a>' in then
     answer = browser.get("/api/v1/rollforward").get_json()
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT00:00:00.000000Z", answer["from"])
