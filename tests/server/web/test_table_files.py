@@ -23,7 +23,7 @@ OF_A_FORM = {"orders_ask.html", "orders_done.html", "travellers_ask.html", "labe
 FILES = (
     "/orders.{}", "/stage.{}?stage=saw", "/stage.{}?stage=saw&list=calls", "/without-cost.{}",
     "/without-cost.{}?list=missing", "/without-cost.{}?list=differences", "/costs.{}", "/costs/operations.{}",
-    "/rollforward/expense.{}",
+    "/rollforward/expense.{}", "/month-end.{}",
     "/unknown-codes.{}",
     "/value.{}?by=component", "/value.{}?by=item", "/change.{}", "/stations.{}", "/stations.{}?list=devices", "/carriers.{}",
     "/people.{}", "/rules.{}", "/labels.{}?kind=product", "/labels.{}?kind=card", "/changes.{}", "/item.{}?code=WO-1",

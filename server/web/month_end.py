@@ -1,0 +1,189 @@
+"""Page of the month end: what is not safe to close on, the form that closes a period, and what each close stored."""
+
+from collections.abc import Iterator
+from datetime import date
+from decimal import Context, Decimal
+from urllib.parse import urlencode
+
+from flask import Blueprint, Response, flash, redirect, render_template, request
+from werkzeug.wrappers import Response as Answer
+
+from server.api_errors import ApiError
+from server.auth import devices
+from server.auth.gate import caller, needs, readers
+from server.auth.roles import needed_for
+from server.context import current_hub
+from server.ledger.entries import Entry
+from server.ledger.period_listings import CLOSE
+from server.queries.as_known_at import past_stock
+from server.queries.close_checks import ClosingShop, close_checks
+from server.queries.closed_periods import ClosedPeriod, closed_period, closed_periods, stored_lines
+from server.queries.restatement import Cause, restatement
+from server.queries.stock_listing import ListedStock
+from server.query_words import query_words
+from server.web.form_entries import enter
+from server.web.form_results import written_once
+from server.web.listing import Listing, page_number
+from server.web.table_file import FORMS, Cell, amount, moment, quantity, table_file
+from server.web.template_filters import read_lag, shop_locale
+
+blueprint = Blueprint("month_end", __name__)
+PATH = "/month-end"
+REOPEN = "period.reopen"
+COLUMNS = (
+    "until", "recorded", "by", "why", "holds", "value", "items", "unvalued_items", "position", "head", "version",
+    "listing_sha256",
+)  # fmt: skip
+LISTING = (
+    "item", "order", "product", "stage", "operation", "state", "quantity", "unit", "complete", "component", "value",
+)  # fmt: skip
+LEAF_PLACES = 9  # thousandths of millionths
+_EXACT = Context(prec=80)  # digits: more than the value of any stock has
+CAUSES = {
+    Cause.LATE_SCANS: "scans that arrived later",
+    Cause.CORRECTIONS: "corrections and voids",
+    Cause.ENTRIES: "entries made later",
+    Cause.PRICES: "prices entered later",
+}
+
+
+@blueprint.get(PATH)
+@readers
+@query_words("period", "page")
+def page() -> str:
+    """What is open, the form, the closes; with `period` (the position of a close) that one and its restatement."""
+    return _page({"until": "", "why": ""}, None)
+
+
+@blueprint.get(f"{PATH}.{FORMS}")
+@readers
+@query_words()
+def file(form: str) -> Response:
+    """All stored closes as a file."""
+    with current_hub().store.read() as connection:
+        closes = closed_periods(connection)
+    rows: list[list[Cell]] = [
+        [
+            moment(closed.closed_us), moment(closed.recorded_us), closed.by, closed.why,
+            "yes" if closed.holds else "reopened", amount(closed.value_micros), closed.items, closed.unvalued_items,
+            closed.known, closed.head, closed.version, closed.listing,
+        ]
+        for closed in closes
+    ]  # fmt: skip
+    return table_file(form, "month-end", COLUMNS, rows)
+
+
+@blueprint.get(f"{PATH}/listing.{FORMS}")
+@readers
+@query_words("period")
+def listing_file(form: str) -> Response:
+    """The listing of a close as a file: a row for each component of each line, with its exact value."""
+    with current_hub().store.read() as connection:
+        closed = _asked(closed_periods(connection))
+        lines = None if closed is None else stored_lines(connection, closed)
+    if lines is None:
+        raise ApiError(404, "a close without a stored listing", "the position of a close", f"Follow a link of {PATH}.")
+    return table_file(form, "listing", LISTING, _listed(lines))
+
+
+@blueprint.post(PATH)
+@needs(needed_for(CLOSE))
+@written_once
+def close() -> Answer | tuple[str, int]:
+    """Close the period that ends with a day, or now. A refused close shows the page again, with the reason."""
+    typed = {name: request.form.get(name, "").strip() for name in ("until", "why")}
+    try:
+        written = enter([Entry(CLOSE, {"why": typed["why"]}, caller().name, _end_of(typed["until"]))])
+    except ApiError as error:
+        if error.status not in (400, 409):
+            raise
+        return _page(typed, error), error.status
+    with current_hub().store.read() as connection:
+        closed = closed_period(connection, written[0].pos)
+    if closed is not None:
+        locale = shop_locale()
+        flash(f"Closed until {locale.at(closed.closed_us)}, with {locale.money(closed.value_micros)} in process.")
+    return redirect(f"{PATH}?period={written[0].pos}")
+
+
+@blueprint.post(f"{PATH}/reopen")
+@needs(needed_for(REOPEN))
+@written_once
+def reopen() -> Answer | tuple[str, int]:
+    """Reopen the last closed period. What was stored stays."""
+    try:
+        enter([Entry(REOPEN, {"why": request.form.get("why", "").strip()}, caller().name)])
+    except ApiError as error:
+        if error.status not in (400, 409):
+            raise
+        return _page({"until": "", "why": ""}, error), error.status
+    flash("The last closed period is open again. What was stored with it stays.")
+    return redirect(PATH)
+
+
+def _page(typed: dict[str, str], trouble: ApiError | None) -> str:
+    now_us, number = current_hub().clock.utc_us(), page_number()
+    with current_hub().store.read() as connection:
+        read_lag(connection)
+        valuation, stock = past_stock(connection, None, None, now_us)
+        checks = close_checks(ClosingShop(connection, stock, valuation, devices.overview(connection), now_us))
+        closes = closed_periods(connection)
+        shown = _asked(closes)
+        lines = None if shown is None else stored_lines(connection, shown)
+        restated = None if shown is None or lines is None else restatement(connection, shown, lines)
+    listing = Listing(number, len(closes), {}, PATH)
+    return render_template(
+        "month_end.html",
+        page="value",
+        now_us=now_us,
+        checks=checks,
+        closes=closes[listing.start : listing.last],
+        listing=listing,
+        shown=shown,
+        restated=restated,
+        causes=CAUSES,
+        rolled=None if shown is None else _rolled(shown, closes),
+        can_reopen=any(closed.holds for closed in closes),
+        typed=typed,
+        trouble=trouble.trouble if trouble else None,
+    )
+
+
+def _asked(closes: list[ClosedPeriod]) -> ClosedPeriod | None:
+    """The close that `period` names; None without it. Raises `ApiError` 404."""
+    text = request.args.get("period", "")
+    found = next((closed for closed in closes if str(closed.pos) == text), None)
+    if text and found is None:
+        raise ApiError(404, f"period {text[:40]!r}", "the position of a close", f"Follow a link of {PATH}.")
+    return found
+
+
+def _rolled(shown: ClosedPeriod, closes: list[ClosedPeriod]) -> str:
+    """The address of the roll-forward from the close before this one."""
+    before = next((closed for closed in closes if closed.holds and closed.closed_us < shown.closed_us), None)
+    begin = {} if before is None else {"from": str(before.closed_us)}
+    return f"/rollforward?{urlencode(begin | {'to': str(shown.closed_us)})}"
+
+
+def _end_of(text: str) -> int | None:
+    """The end of a typed day (UTC us); None for an empty text: now. Raises `ApiError` 400."""
+    if not text:
+        return None
+    try:
+        return shop_locale().day_end_us(date.fromisoformat(text))
+    except (ValueError, OverflowError):
+        came = f"the day {text[:40]!r}"
+        raise ApiError(400, came, "a day such as 2026-11-30", "Pick it from the calendar.") from None
+
+
+def _listed(lines: list[ListedStock]) -> Iterator[list[Cell]]:
+    for line in lines:
+        form = line.form
+        own: list[Cell] = [
+            form.item, form.order, form.product, form.stage, line.operation, form.state, quantity(line.qty_milli),
+            line.unit, "yes" if line.complete else "no",
+        ]  # fmt: skip
+        for component, leaf in sorted(line.leaves.items()):
+            yield [*own, component, Decimal(leaf).scaleb(-LEAF_PLACES, _EXACT)]
+        if not line.leaves:
+            yield [*own, None, None]

@@ -1,0 +1,111 @@
+"""The page of the month end: what is open, the form that closes, what each close stored, and the form that reopens."""
+
+import html
+import re
+
+import pytest
+
+
+@pytest.fixture
+def shop(shop_writer):
+    shop_writer.small_shop()
+    shop_writer.release("WO-1", qty=10)
+    shop_writer.scan("WO-1", "saw", shop_writer.ago(days=3))
+    shop_writer.settle()
+    return shop_writer
+
+
+@pytest.fixture
+def accountant(hub_app):
+    return hub_app.person("account", "Nora Blum")
+
+
+def text_of(page):
+    return re.sub(r"\s+", " ", html.unescape(re.sub(r"<[^>]*>", " ", page))).strip()
+
+
+def shown(browser, address="/month-end"):
+    answer = browser.get(address)
+    assert answer.status_code == 200
+    return text_of(answer.get_data(as_text=True))
+
+
+def send(browser, shop, path="/month-end", **typed):
+    page = browser.get("/month-end").get_data(as_text=True)
+    fields = {name: page.partition(f'name="{name}" value="')[2].partition('"')[0] for name in ("csrf_token", "once")}
+    answer = browser.post(path, data=fields | typed)
+    shop.settle()
+    return answer
+
+
+def test_a_period_is_closed_restated_listed_and_reopened(hub_app, shop, accountant):
+    assert "No period is closed yet" in shown(accountant)
+    answer = send(accountant, shop, why="month end", until="2000-01-31")
+    assert answer.status_code == 302
+    answer = send(accountant, shop, why="<b>month end</b>")
+    page = shown(accountant, answer.location)
+    assert "with € 20.00 in process" in page
+    assert "As known now it would be the same." in page
+    assert "<b>month end</b>" in page
+    shop.scan("WO-1", "deburr", shop.ago(days=2), station="late-1")
+    shop.settle()
+    page = shown(hub_app.anonymous(), answer.location)
+    assert "As known now it would be € 30.00: scans that arrived later: € 10.00" in page
+    assert "Close a period" not in page
+    number = answer.location.partition("=")[2]
+    rows = hub_app.anonymous().get(f"/month-end/listing.csv?period={number}").get_data(as_text=True).splitlines()
+    assert rows[1:] == ["WO-1,WO-1,bracket,saw,10,here,10,pcs,yes,bar,20.000000000"]
+    assert len(hub_app.anonymous().get("/month-end.csv").get_data(as_text=True).splitlines()) == 3
+    assert send(accountant, shop, "/month-end/reopen", why="a scan was missing").status_code == 302
+    assert " reopened " in shown(accountant)
+
+
+@pytest.mark.parametrize(
+    ("typed", "words"),
+    [
+        ({"why": ""}, "why"),
+        ({"why": "x", "until": "9999-12-31"}, "in the future"),
+        ({"why": "x", "until": "soon"}, "a day such as 2026-11-30"),
+    ],
+)
+def test_a_close_that_is_refused_says_why_and_keeps_what_was_typed(shop, accountant, typed, words):
+    answer = send(accountant, shop, **typed)
+    assert answer.status_code == 400
+    page = answer.get_data(as_text=True)
+    assert words in text_of(page.partition('<p role="alert"')[2].partition("</p>")[0])
+    assert "No period is closed yet" in text_of(page)
+
+
+def test_only_an_accountant_closes_and_reopens(hub_app, shop):
+    supervisor = hub_app.person("supervise")
+    assert "A person with the role of an accountant" in shown(supervisor)
+    token = supervisor.get("/orders").get_data(as_text=True).partition('name="csrf_token" value="')[2].partition('"')[0]
+    for path in ("/month-end", "/month-end/reopen"):
+        assert supervisor.post(path, data={"why": "x", "csrf_token": token}).status_code == 403
+
+
+def test_reopening_what_is_not_closed_is_refused(shop, accountant):
+    answer = send(accountant, shop, "/month-end/reopen", why="x")
+    assert answer.status_code == 400
+    page = answer.get_data(as_text=True)
+    assert "No period is closed, so none can be reopened." in text_of(page.partition('<p role="alert"')[2])
+
+
+def test_what_is_open_has_its_list_and_its_money(hub_app, shop):
+    shop.station("weld-1")
+    shop.release("WO-2", "tube", qty=5)
+    shop.scan("WO-2", "saw", shop.ago(days=1))
+    shop.scan("NOTHING-7", "saw", shop.ago(days=1))
+    shop.scan("WO-1", "saw", shop.ago(hours=20), qty_milli=14_000)
+    shop.settle()
+    page = hub_app.anonymous().get("/month-end").get_data(as_text=True)
+    listed = [text_of(line) for line in re.findall(r"<li>(.*?)</li>", page.partition('id="checks"')[2], re.DOTALL)]
+    assert "1 code names nothing: their scans are not in process" in listed
+    assert any(line.startswith("1 item has no full cost") for line in listed)
+    assert any(line.startswith("1 item has more in process than was ordered € ") for line in listed)
+
+
+@pytest.mark.parametrize("period", ["0", "x", "9" * 60, "-1"])
+def test_a_period_that_is_none_is_not_found(hub_app, shop, period):
+    for address in ("/month-end", "/month-end/listing.csv"):
+        assert hub_app.anonymous().get(address, query_string={"period": period}).status_code == 404
