@@ -15,6 +15,7 @@ PAGES = (
     "ledger.md",
     "moves.md",
     "value.md",
+    "counts.md",
     "journal.md",
     "protocol.md",
     "readers.md",

@@ -16,6 +16,7 @@ from sqlalchemy import Connection, and_, func, select
 
 from server.db import schema
 from server.ledger.candidates import MOST_PENDING, Candidate, Refusal, pending_entries
+from server.ledger.count_check import COUNTS, count_refusal
 from server.ledger.near_names import DEFINED, NearNames, new_names
 from server.ledger.unchanged import BIND, NAME, UNCHANGED, CurrentDefinitions, Unchanged, answered, named
 from server.projection.internal_tables import void_mark
@@ -252,6 +253,11 @@ class EntryChecks:
             found = self._definitions.defined(entry.what, entry.data, entry.holds_from_us)
         return None if found is None else Refusal(*found, unchanged=True)
 
+    def count(self, entry: Candidate) -> Refusal | None:
+        """Check an entry about a count."""
+        found = count_refusal(self._definitions, entry.what, entry.data) if self._certain else None
+        return None if found is None else Refusal(*found, 409)
+
     def _all_products(self) -> dict[str, dict[str, Any]]:
         """The newest definition of each product: projected, then pending."""
         if self._products is None:
@@ -315,6 +321,7 @@ class EntryChecks:
 _CHECKS: dict[str, Callable[[EntryChecks, Candidate], Refusal | None]] = {
     **dict.fromkeys(UNCHANGED, EntryChecks.unchanged),
     **dict.fromkeys(OF_ORDER, EntryChecks.order),
+    **dict.fromkeys(COUNTS, EntryChecks.count),
     "adjust": EntryChecks.adjust,
     "product.define": EntryChecks.product,
     "void": EntryChecks.void,

@@ -16,6 +16,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from server.ledger.cost_check import COSTS, cost_mistake
+from server.ledger.count_check import COUNTS
 from server.ledger.print_schema import PRINTS, Name
 from server.ledger.site_check import site_mistake
 from server.text import nearest, with_nul
@@ -269,6 +270,7 @@ FIELDS: dict[str, type[msgspec.Struct]] = {
     "answer": _Answer,
     "finding.answer": _FindingAnswer,
     **PRINTS,
+    **COUNTS,
     "note": _Note,
     "reread": _Reread,
     "period.close": _Period,
@@ -276,7 +278,7 @@ FIELDS: dict[str, type[msgspec.Struct]] = {
 }
 _PARTS: dict[str, type[msgspec.Struct]] = {"set": _Set, "operations": _Operation, "bom": _Material}
 # These kinds are recorded and not used yet; their fields are not fixed.
-_OTHERS = ("cost.actual", "account.map", "count.open", "count.accept")
+_OTHERS = ("cost.actual", "account.map", "count.accept")
 WHATS = frozenset((*FIELDS, *_OTHERS))
 _UNKNOWN = re.compile(r"unknown field `([^`]*)`(?: - at `\$\.(\w+))?")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")

@@ -8,7 +8,7 @@ a check, and why:
 - `correct`: it holds for a range of events, and a correction that repeats a value still decides over earlier ones of another
   person. `answer`: calls that a station sends later, from before the answer, are answered by it too.
 - `rule.define` of a rule as it is delivered: it holds when a later version delivers it otherwise.
-- `cost.actual`, `account.map`, `count.open`, `count.accept`, `reread`: recorded, and not applied by this version.
+- `cost.actual`, `account.map`, `count.accept`, `reread`: recorded, and not applied by this version.
 """
 
 from bisect import bisect_right
@@ -84,6 +84,10 @@ class CurrentDefinitions:
                 f"cost.set of {shown}, withdrawn", "a price that holds", "There is none: nothing to withdraw."
             )
         return None
+
+    def is_defined(self, what: str, name: str) -> bool:
+        """Whether an entry of this kind has this name, at any time."""
+        return name in self._of_kind(what)
 
     def bound(self, data: dict[str, Any], holds_from_us: int | None) -> Unchanged | None:
         """Check a binding against the one of its code that holds at its time. The ledger must be projected."""

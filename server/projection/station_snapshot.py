@@ -20,8 +20,8 @@ from station.system.clock import utc_us
 VERSION_DIGITS = 16
 MOST_BINDINGS = 50_000  # the newest ones
 PATTERNS = "pattern.define"
-# Costs are confidential at a bench; the zone is sent by itself.
-NOT_FOR_STATIONS = frozenset({"cost.set", "cost.tolerance", SITE})
+# Costs are confidential at a bench, counts are of the office; the zone is sent by itself.
+NOT_FOR_STATIONS = frozenset({"cost.set", "cost.tolerance", "count.open", "count.end", SITE})
 _LAST = "~"  # sorts after every log id
 _JSON = msgspec.json.Encoder(order="deterministic")
 

@@ -9,12 +9,16 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
+from server.projection.tables import DAY_US
+from server.queries.count_lines import open_counts
 from server.queries.current_stock import StockRow
 from server.queries.station_alerts import SILENT_S, last_seen_us
 from server.queries.unknown_codes import count_unknown
 from server.queries.valuation import Valuation
 from server.text import counted
 from station.core.ledger.costs import in_micros
+
+STALE_DAYS = 30
 
 
 class CloseCheck(NamedTuple):
@@ -82,6 +86,19 @@ def _uncertain(shop: ClosingShop) -> CloseCheck | None:
     return CloseCheck(what, shop.valuation.total(rows).micros, "/stations") if items else None
 
 
+def _stale(shop: ClosingShop) -> CloseCheck | None:
+    rows = [row for row in shop.stock if row.in_process and shop.now_us - row.at_stage_since_us > STALE_DAYS * DAY_US]
+    items = len({row.item for row in rows})
+    what = f"{counted(items, 'item has', 'items have')} not moved for more than {STALE_DAYS} days"
+    return CloseCheck(what, shop.valuation.total(rows).micros, "/value?by=age") if items else None
+
+
+def _counting(shop: ClosingShop) -> CloseCheck | None:
+    going_on = open_counts(shop.connection, shop.now_us)
+    what = f"{counted(len(going_on), 'count goes', 'counts go')} on"
+    return CloseCheck(what, sum(count.micros for count in going_on), "/counts") if going_on else None
+
+
 CHECKS: tuple[Callable[[ClosingShop], CloseCheck | None], ...] = (
     _silent,
     _waiting,
@@ -89,4 +106,6 @@ CHECKS: tuple[Callable[[ClosingShop], CloseCheck | None], ...] = (
     _no_cost,
     _overrun,
     _uncertain,
+    _stale,
+    _counting,
 )

@@ -5,7 +5,7 @@ the rate of a work centre, which is a stage.
 """
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from sqlalchemy import Connection, and_, select
 
@@ -82,11 +82,18 @@ def _place(price: Price) -> tuple[bool, bool, str, str, int, int]:
     return (price.is_work, price.stage is None, first, second, price.op or 0, price.from_us)
 
 
-def entered_by(connection: Connection, prices: Iterable[Price]) -> dict[tuple[str, int], str]:
-    """The person who made the entry of each price, by the place of the entry."""
+class Placed(Protocol):
+    """What an entry made. `place`: the log and the number of the entry."""
+
+    @property
+    def place(self) -> tuple[str, int]: ...
+
+
+def entered_by(connection: Connection, made: Iterable[Placed]) -> dict[tuple[str, int], str]:
+    """The person who made the entry of each of these, by the place of the entry."""
     logs: dict[str, list[int]] = {}
-    for price in prices:
-        log, seq = price.place
+    for one in made:
+        log, seq = one.place
         logs.setdefault(log, []).append(seq)
     found, c = {}, ledger.c
     for log, numbers in logs.items():

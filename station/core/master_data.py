@@ -33,6 +33,8 @@ NAMED_BY = {
     "card.define": ("card",),
     "rule.define": ("rule",),
     "cost.set": ("product", "op", "component", "stage"),
+    "count.open": ("count",),
+    "count.end": ("count",),
     "site.define": (),  # there is one site
     "cost.tolerance": (),  # and one tolerance of its prices
 }

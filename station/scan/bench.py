@@ -50,6 +50,8 @@ ACTIONS = {
     )
 }  # fmt: skip
 NEEDS_QUANTITY = frozenset({"scrap", "rework"})
+COUNT = "count"  # moves nothing; its card stays on for many sheets
+OF_A_SHEET = frozenset({Card.QTY, Card.ALL, Card.MORE, Card.REASON})  # cards that add to a sheet and leave its action
 
 
 def expire(bench: BenchState, now_ns: int, names: BenchNames = IDS_AS_NAMES) -> tuple[BenchState, BenchAnswer | None]:
@@ -104,7 +106,19 @@ def _apply(bench: BenchState, read: BenchRead, settings: BenchSettings) -> Bench
     own_step = _OWN_STEPS.get(code.card)
     if own_step is not None:
         return own_step(bench, read)
-    return _amend_latest(bench, read, settings) if settings.cards_after else _arm(bench, read, settings)
+    return _amend_latest(bench, read, settings) if _comes_after(bench, code, settings) else _arm(bench, read, settings)
+
+
+def _comes_after(bench: BenchState, code: Code, settings: BenchSettings) -> bool:
+    """Whether a card refers to the sheet before it. COUNT never does, because it stays on; nor the card that ends it."""
+    if not settings.cards_after or code.card is Card.COUNT:
+        return False
+    return not is_counting(bench) or code.card in OF_A_SHEET
+
+
+def is_counting(bench: BenchState) -> bool:
+    """Whether a COUNT card is on: each sheet is counted where it is."""
+    return bench.pending is not None and bench.pending.action == COUNT
 
 
 def fields_of(bench: BenchState, read: BenchRead, armed: ArmedAction | None = None) -> ScanFields:
@@ -136,10 +150,9 @@ def _item(bench: BenchState, read: BenchRead, settings: BenchSettings) -> BenchS
         armed = replace(armed, action=fields.action)
     undoable = UndoableScan(read.position, label(read.code, armed, read.names), read.now_ns, fields.operator)
     done = (*bench.done, undoable)[-MAX_DONE:]
+    added = ArmedAction(COUNT) if armed.action == COUNT else ArmedAction()
     latest = (
-        LatestScan(read.code, ArmedAction(), read.position, read.now_ns + settings.command_ns)
-        if settings.cards_after
-        else None
+        LatestScan(read.code, added, read.position, read.now_ns + settings.command_ns) if settings.cards_after else None
     )
     next_bench = BenchState(bench.operator, held, bench.stage_override, load, done, latest)
     return BenchStep(next_bench, fields, _saved(read.code, armed, fields, settings, read.names))
@@ -176,6 +189,8 @@ def _saved(
     if counts_one and not fields.reason:  # with a reason, one piece is what the operator means
         more = "Card QTY" if settings.cards_after else f"UNDO, then {str(fields.action).upper()}, QTY and the sheet"
         return BenchAnswer(State.AMBER, Reason.ASK, f"1 counted: {label(code, armed, names)}. More? {more}")
+    if fields.action == COUNT:
+        return BenchAnswer(State.GREEN, Reason.SAVED, f"counted: {label(code, replace(armed, action=None), names)}")
     return BenchAnswer(State.GREEN, Reason.SAVED, f"saved: {label(code, armed, names)}")
 
 
@@ -217,7 +232,7 @@ def add_card(armed: ArmedAction, code: Code, *, can_hold: bool = False) -> Armed
     if card is Card.MORE:
         return replace(armed, more=True)
     action = ACTIONS[card] if card is not None else None
-    same = can_hold and (armed.action, armed.to) == (action, argument)
+    same = can_hold and (card is Card.COUNT or (armed.action, armed.to) == (action, argument))
     return replace(armed, action=action, to=argument, held=same)
 
 

@@ -27,6 +27,8 @@ FIELDS = {
     "label.print": {"kind": "item", "name": "WO-1", "item": "WO-1"},
     "kit.print": {"stage": "saw"},
     "adjust": {"item": "WO-1", "qty_milli": 1000},
+    "count.open": {"count": "C-1"},
+    "count.end": {"count": "C-1", "how": "finished"},
     "checkin": {"item": "WO-1", "stage": "saw"},
     "reason.define": {"reason": "burr"},
     "card.define": {"card": "WIP:REASON:burr"},
@@ -96,6 +98,8 @@ def plain_kinds():
 def entered(shop_writer, what):
     if what == "period.reopen":
         entered(shop_writer, "period.close")
+    if what == "count.end":
+        entered(shop_writer, "count.open")
     return shop_writer.say(what, **FIELDS.get(what, {}))
 
 
@@ -116,6 +120,8 @@ def test_an_entry_needs_the_role_of_its_kind(shop_writer, ask, roles, what):
     shop_writer.release("WO-1")
     if what == "period.reopen":
         entered(shop_writer, "period.close")
+    if what == "count.end":
+        entered(shop_writer, "count.open")
     answer = ask(roles, (what, FIELDS.get(what, {})))
     assert answer.status_code == (200 if role_of(what) in HOLDERS[roles] else 403)
     assert str(needed_for(what)) == role_of(what)

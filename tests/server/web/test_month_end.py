@@ -5,6 +5,10 @@ import re
 
 import pytest
 
+from server.projection.tables import DAY_US
+from server.queries.as_known_at import past_stock
+from server.queries.close_checks import ClosingShop, close_checks
+
 
 @pytest.fixture
 def shop(shop_writer):
@@ -103,6 +107,21 @@ def test_what_is_open_has_its_list_and_its_money(hub_app, shop):
     assert "1 code names nothing: their scans are not in process" in listed
     assert any(line.startswith("1 item has no full cost") for line in listed)
     assert any(line.startswith("1 item has more in process than was ordered € ") for line in listed)
+
+
+def test_stock_that_does_not_move_and_a_count_that_goes_on_are_said(shop):
+    shop.say("count.open", shop.ago(hours=2), count="C-1", stages=["saw"])
+    shop.settle()
+    with shop.store.read() as connection:
+        valuation, stock = past_stock(connection, None, None, shop.now_us)
+        of_days = {
+            days: close_checks(ClosingShop(connection, stock, valuation, [], shop.now_us + days * DAY_US))
+            for days in (20, 30)
+        }
+    assert [(check.sentence, check.address) for check in of_days[20]] == [("1 count goes on", "/counts")]
+    stale, counting = of_days[30]
+    assert (stale.sentence, stale.micros) == ("1 item has not moved for more than 30 days", 20_000_000)
+    assert counting.micros == 20_000_000  # nothing is counted yet
 
 
 @pytest.mark.parametrize("period", ["0", "x", "9" * 60, "-1"])

@@ -23,7 +23,7 @@ OF_A_FORM = {"orders_ask.html", "orders_done.html", "travellers_ask.html", "labe
 FILES = (
     "/orders.{}", "/stage.{}?stage=saw", "/stage.{}?stage=saw&list=calls", "/without-cost.{}",
     "/without-cost.{}?list=missing", "/without-cost.{}?list=differences", "/costs.{}", "/costs/operations.{}",
-    "/rollforward/expense.{}", "/month-end.{}",
+    "/rollforward/expense.{}", "/month-end.{}", "/counts.{}", "/count.{}?count=C-1",
     "/unknown-codes.{}",
     "/value.{}?by=component", "/value.{}?by=item", "/change.{}", "/stations.{}", "/stations.{}?list=devices", "/carriers.{}",
     "/people.{}", "/rules.{}", "/labels.{}?kind=product", "/labels.{}?kind=card", "/changes.{}", "/item.{}?code=WO-1",
@@ -43,7 +43,9 @@ def shop_writer(store):
     writer.release("WO-1", qty=40, at_us=writer.ago(days=2), due="2026-12-24", customer=FORMULA)
     writer.release("WO-2", product="tube", qty=2, at_us=writer.ago(days=2))
     writer.say("code.bind", 0, code="TOTE-1", as_="carrier", to="TOTE-1")
+    writer.say("count.open", writer.ago(hours=6), count="C-1", why=FORMULA)
     writer.scan("WO-1", "saw", writer.ago(hours=5), operator="ada")
+    writer.scan("WO-1", "saw", writer.ago(hours=4.5), action="count")
     writer.scan("WO-1", "deburr", writer.ago(hours=4), qty_milli=12_345)
     writer.scan("WO-2", "saw", writer.ago(hours=4))
     writer.scan(FORMULA, "saw", writer.ago(hours=3))

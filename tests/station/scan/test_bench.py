@@ -24,6 +24,7 @@ from station.scan.bench_state import (
 from tests.station.fixtures.shop_bench import ARMED, DONE, ITEM, LOG, SAVED, Shop, a_step
 
 GREEN_CARD, AMBER_CARD = (State.GREEN, Reason.CARD), (State.AMBER, Reason.CARD)
+COUNTING = ArmedAction(action="count", held=True, until_ns=220 * S)
 
 
 # (bench before, scan, fields of the event, (state, why, text), what of the bench differs afterwards)
@@ -63,8 +64,18 @@ ROWS: list[tuple[BenchState, str, ScanFields, tuple[State, Reason, str], dict[st
      ScanFields(action="hold", reason="x"), (*SAVED, "saved: WO-1042 HOLD x"),
      {"pending": ArmedAction(action="hold", held=True, until_ns=220 * S),
       "done": (UndoableScan(LogPlace(LOG, 7), "WO-1042 HOLD x", 100 * S),)}),
-    (BenchState(), "WIP:COUNT", ScanFields(), (*GREEN_CARD, "COUNT: scan the sheet"),
-     {"pending": ArmedAction(action="count", until_ns=120 * S)}),
+    (BenchState(), "WIP:COUNT", ScanFields(), (*GREEN_CARD, "COUNT: scan the sheets, it stays"),
+     {"pending": COUNTING}),
+    (BenchState(pending=COUNTING), "WIP:QTY:12", ScanFields(), (*GREEN_CARD, "COUNT 12: scan the sheets, it stays"),
+     {"pending": replace(COUNTING, qty_milli=12_000)}),
+    (BenchState(pending=COUNTING), "WIP:STAGE:mill", ScanFields(stage="mill"), (*GREEN_CARD, "this bench is at mill"),
+     {"stage_override": StageOverride("mill")}),
+    (BenchState(pending=COUNTING), "WIP:SCRAP", ScanFields(), (*GREEN_CARD, "SCRAP: scan the sheet"), {"pending": ARMED}),
+    (BenchState(pending=COUNTING), ITEM, ScanFields(action="count"), (*SAVED, "counted: WO-1042"),
+     {"pending": COUNTING, "done": (UndoableScan(LogPlace(LOG, 7), "WO-1042 COUNT", 100 * S),)}),
+    (BenchState(pending=replace(COUNTING, qty_milli=12_000)), ITEM, ScanFields(action="count", qty_milli=12_000),
+     (*SAVED, "counted: WO-1042 12"),
+     {"pending": COUNTING, "done": (UndoableScan(LogPlace(LOG, 7), "WO-1042 COUNT 12", 100 * S),)}),
     (BenchState(), "WIP:MORE", ScanFields(), (*GREEN_CARD, "MORE: scan the sheet"),
      {"pending": ArmedAction(more=True, until_ns=120 * S)}),
     (BenchState(), "WIP:STAGE:mill", ScanFields(stage="mill"), (*GREEN_CARD, "this bench is at mill"),
@@ -224,3 +235,19 @@ def test_a_card_read_by_another_reader_of_the_bench_makes_the_same_sheet_count_a
         shop.scan(card, at_s, reader="beside")
         shop.scan("WO-1", at_s + 0.5, reader="sheet")
     assert len(shop.holds()) == 3
+
+
+def test_with_cards_after_the_sheet_a_count_stays_on_until_another_action_card() -> None:
+    shop, seen = Shop(settings=BenchSettings(cards_after=True)), []
+    for number, text in enumerate(("WIP:COUNT", "WO-1", "WIP:QTY:5", "WO-2", "WIP:OUT", "WO-3"), 1):
+        taken = shop.scan(text, 10 * number)
+        fields = taken.rescan.fields if taken.rescan else taken.fields
+        seen.append((fields.action, fields.qty_milli, taken.answer.text))
+    assert seen == [
+        (None, None, "COUNT: scan the sheets, it stays"),
+        ("count", None, "counted: WO-1"),
+        ("count", 5000, "counted: WO-1 5"),
+        ("count", None, "counted: WO-2"),
+        (None, None, "OUT: scan the sheet"),
+        ("out", None, "saved: WO-3 OUT"),
+    ]
