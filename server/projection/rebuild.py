@@ -278,8 +278,9 @@ class _Folding:
         interpreter.void(event)
         interpreter.numbers(event, row.code)
         verb = verb_of(event, {})
-        about = (interpreter.correction(event, row.recorded), interpreter.defined(row), interpreter.binds(row, verb))
-        if any(value is not None for value in about):
+        corrects, defines = interpreter.correction(event, row.recorded), interpreter.defined(row)
+        binds = interpreter.binds(row, verb)
+        if not (corrects is None and defines is None and binds is None):
             self._about_others.append(row.pos)
 
     def _write_links(self) -> None:

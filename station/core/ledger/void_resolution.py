@@ -71,7 +71,7 @@ class Correction(NamedTuple):
 
 def read(log: str, seq: int, event_hash: str, encoded: bytes) -> DecodedEvent:
     """Decode the event at a position of a log; never raises."""
-    stored = CountedIdentity(log, seq, event_hash)
+    stored = tuple.__new__(CountedIdentity, (log, seq, event_hash))
     try:
         outer = decode(encoded)
     except FutureEvent:
@@ -83,7 +83,7 @@ def read(log: str, seq: int, event_hash: str, encoded: bytes) -> DecodedEvent:
     counted = stored if outer.origin is None else _counted(outer.origin)
     if counted is None or out_of_bounds(outer, encoded):
         return DecodedEvent("not_understood", outer, None, stored)
-    return DecodedEvent("ok", outer, outer, counted)
+    return tuple.__new__(DecodedEvent, ("ok", outer, outer, counted))  # a third of the time of its own constructor
 
 
 def _counted(claim: EventIdentity) -> CountedIdentity | None:
