@@ -132,7 +132,7 @@ def one(name: str) -> str:
     listing = Listing(page_number(), len(lines), {}, request.path)
     names = DisplayNames(shop, now_us)
     kinds = {kind: len([line for line in lines if line.kind is kind]) for kind in LineKind}
-    open_micros = sum(abs(line.micros or 0) for line in lines if line.kind in IS_OPEN)
+    money = {kind: sum(abs(line.micros or 0) for line in lines if line.kind is kind) for kind in IS_OPEN}
     return render_template(
         "count.html",
         page="value",
@@ -142,7 +142,8 @@ def one(name: str) -> str:
         listing=listing,
         kinds=kinds,
         counted=len([line for line in lines if line.scan is not None]),
-        open_micros=open_micros,
+        uncounted_micros=money.pop(LineKind.UNCOUNTED),
+        open_micros=sum(money.values()),
         said=lambda line: HIDDEN if count.is_hidden else SAID[line.kind],
         SAID=SAID,
         states=STATES,

@@ -42,7 +42,7 @@ def test_a_count_is_opened_walked_and_finished(hub_app, shop, supervisor):
     shop.scan("WO-1", "saw", shop.ago(hours=4), action="count", qty_milli=8000)
     shop.settle()
     page = page_of(supervisor, "/counts/C-7")
-    assert "1 line counted · 1 quantity differs · 1 not counted · € 24.00 not in agreement" in page
+    assert "1 line counted · 1 quantity differs · 1 not counted (€ 20.00) · € 4.00 not in agreement" in page
     assert "WO-1 Saw Bracket 10 10 8 pcs -2 -€ 4.00 quantity differs" in page.replace("\u2212", "-")
     assert send(supervisor, shop, "/counts/C-7", do="finished").status_code == 302
     assert "Year <end>" in page_of(hub_app.anonymous(), "/counts")
