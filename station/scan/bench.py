@@ -137,9 +137,7 @@ def _item(bench: BenchState, read: BenchRead, settings: BenchSettings) -> BenchS
     fields = fields_of(bench, read, armed)
     explicit = armed.more or read.pieces or armed.qty_milli is not None
     repeat = not explicit and read.is_repeat(fields)
-    held = (
-        replace(ArmedAction(armed.action, armed.to, held=True), until_ns=read.now_ns + HELD_NS) if armed.held else None
-    )
+    held = _held_on(armed, read.now_ns)
     load = bench.load and replace(bench.load, until_ns=read.now_ns + HELD_NS)
     if repeat:
         latest = bench.latest and replace(bench.latest, repeated=True, until_ns=read.now_ns + settings.command_ns)
@@ -158,6 +156,11 @@ def _item(bench: BenchState, read: BenchRead, settings: BenchSettings) -> BenchS
     return BenchStep(next_bench, fields, _saved(read.code, armed, fields, settings, read.names))
 
 
+def _held_on(armed: ArmedAction, now_ns: int) -> ArmedAction | None:
+    """What is armed for the sheet after this one: a held card, without the quantity of this sheet."""
+    return replace(ArmedAction(armed.action, armed.to, held=True), until_ns=now_ns + HELD_NS) if armed.held else None
+
+
 def _uncounted(bench: BenchState, read: BenchRead) -> BenchStep:
     """Record the code of a product or a carrier. It moves no item, so an armed card stays armed."""
     code = read.code
@@ -168,15 +171,19 @@ def _uncounted(bench: BenchState, read: BenchRead) -> BenchStep:
 def _unknown(bench: BenchState, read: BenchRead, text: str) -> BenchStep:
     """Record a code that names nothing here. It takes no action and no card: an armed card waits for the right sheet.
 
-    UNDO voids it like any scan, and a card after it (`cards_after`) has no sheet.
+    COUNT is taken: what was counted belongs to the count, whatever it is. UNDO voids it like any scan, and a card after it
+    (`cards_after`) has no sheet.
     """
-    fields = fields_of(bench, read)
+    counting = bench.pending if is_counting(bench) else None
+    fields = fields_of(bench, read, counting)
     shown = shown_code(str(read.code.item))
     answer = BenchAnswer(State.AMBER, Reason.LOOK, f"{shown}: {text}", detail=text)
     if read.is_repeat(fields):
         return BenchStep(bench, replace(fields, repeat=True), answer)
     undoable = UndoableScan(read.position, shown, read.now_ns, fields.operator)
-    return BenchStep(replace(bench, done=(*bench.done, undoable)[-MAX_DONE:], latest=None), fields, answer)
+    pending = bench.pending if counting is None else _held_on(counting, read.now_ns)
+    bench = replace(bench, pending=pending, done=(*bench.done, undoable)[-MAX_DONE:], latest=None)
+    return BenchStep(bench, fields, answer)
 
 
 def _saved(

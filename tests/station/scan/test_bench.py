@@ -251,3 +251,21 @@ def test_with_cards_after_the_sheet_a_count_stays_on_until_another_action_card()
         (None, None, "OUT: scan the sheet"),
         ("out", None, "saved: WO-3 OUT"),
     ]
+
+
+def test_a_code_that_names_nothing_is_counted_too_and_the_count_goes_on() -> None:
+    shop = Shop()
+    shop.scan("WIP:COUNT", 1)
+    shop.scan("WIP:QTY:5", 2)
+    taken = shop.scan("XYZ-1", 3, unknown="not known here")
+    assert (taken.fields.action, taken.fields.qty_milli) == ("count", 5_000)
+    assert (taken.answer.state, taken.answer.why) == (State.AMBER, Reason.LOOK)
+    shop.scan("WO-2", 100)
+    assert shop.holds()[-2:] == [("XYZ-1", "count", 5_000), ("WO-2", "count", None)]
+
+
+def test_a_code_that_names_nothing_takes_no_other_card() -> None:
+    shop = Shop()
+    shop.scan("WIP:SCRAP", 1)
+    assert shop.scan("XYZ-1", 2, unknown="not known here").fields.action is None
+    assert shop.scan("WO-2", 3).fields.action == "scrap"
