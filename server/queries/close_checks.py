@@ -4,7 +4,7 @@ A check reads the shop as it is now and returns one line, or None where nothing 
 order of the page.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
@@ -45,17 +45,31 @@ def close_checks(shop: ClosingShop) -> list[CloseCheck]:
 
 
 def _silent(shop: ClosingShop) -> CloseCheck | None:
-    seen = [last_seen_us(row) for row in shop.stations if row["revoked_us"] is None]
-    silent = sum(at_us is not None and shop.now_us - at_us > SILENT_S * 1_000_000 for at_us in seen)
-    what = f"{counted(silent, 'station is', 'stations are')} silent: what they scanned may arrive after the close"
-    return CloseCheck(what, None, "/stations") if silent else None
+    seen = {row["station"]: last_seen_us(row) for row in shop.stations if row["revoked_us"] is None}
+    silent = [name for name, at_us in seen.items() if at_us is not None and shop.now_us - at_us > SILENT_S * 1_000_000]
+    what = f"{counted(len(silent), 'station is', 'stations are')} silent: what they scanned may arrive after the close"
+    return CloseCheck(what, _at_stages_of(shop, silent), "/stations") if silent else None
 
 
 def _waiting(shop: ClosingShop) -> CloseCheck | None:
-    beats = [row["heartbeat"] for row in shop.stations if row["revoked_us"] is None and row["heartbeat"]]
-    waiting = sum(beat["waiting"] or 0 for beat in beats)
-    what = f"{counted(waiting, 'scan is', 'scans are')} still on stations"
-    return CloseCheck(what, None, "/stations") if waiting else None
+    of_station = {
+        row["station"]: row["heartbeat"]["waiting"]
+        for row in shop.stations
+        if row["revoked_us"] is None and row["heartbeat"] and row["heartbeat"]["waiting"]
+    }
+    what = f"{counted(sum(of_station.values()), 'scan is', 'scans are')} still on stations"
+    return CloseCheck(what, _at_stages_of(shop, of_station), "/stations") if of_station else None
+
+
+def _at_stages_of(shop: ClosingShop, stations: Iterable[str]) -> int | None:
+    """The value of what is at the stages of some stations, which their scans may move; None where no cost is known."""
+    definitions, stages = shop.valuation.master_data, set[str | None]()
+    for name in stations:
+        defined = definitions.at("station.define", name, shop.now_us)
+        stages.add(defined.data.get("stage") if defined else None)
+    return shop.valuation.total(
+        [row for row in shop.stock if row.in_process and row.stage and row.stage in stages]
+    ).micros
 
 
 def _unknown(shop: ClosingShop) -> CloseCheck | None:

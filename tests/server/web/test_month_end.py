@@ -124,6 +124,27 @@ def test_stock_that_does_not_move_and_a_count_that_goes_on_are_said(shop):
     assert counting.micros == 20_000_000  # nothing is counted yet
 
 
+def test_a_silent_station_and_unsent_scans_have_the_value_at_their_stages(shop):
+    shop.say("station.define", 0, station="saw-1", stage="saw")
+    shop.say("station.define", 0, station="test-1", stage="test")
+    shop.settle()
+
+    def station(name, seen_us, waiting):
+        return {"station": name, "revoked_us": None, "logs": [], "heartbeat": {"seen_us": seen_us, "waiting": waiting}}
+
+    with shop.store.read() as connection:
+        valuation, stock = past_stock(connection, None, None, shop.now_us)
+        hour_ago = shop.ago(hours=1)
+        stations = [station("saw-1", hour_ago, 7), station("test-1", shop.now_us, 2), station("new-1", hour_ago, 0)]
+        checks = close_checks(ClosingShop(connection, stock, valuation, stations, shop.now_us))
+        assert [(check.sentence.partition(":")[0], check.micros) for check in checks] == [
+            ("2 stations are silent", 20_000_000), ("9 scans are still on stations", 20_000_000),
+        ]  # fmt: skip
+        (alone,) = close_checks(ClosingShop(connection, stock, valuation, stations[1:2], shop.now_us))
+        assert alone.sentence == "2 scans are still on stations"
+        assert not alone.micros
+
+
 @pytest.mark.parametrize("period", ["0", "x", "9" * 60, "-1"])
 def test_a_period_that_is_none_is_not_found(hub_app, shop, period):
     for address in ("/month-end", "/month-end/listing.csv"):
