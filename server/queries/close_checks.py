@@ -110,7 +110,7 @@ def _stale(shop: ClosingShop) -> CloseCheck | None:
 def _counting(shop: ClosingShop) -> CloseCheck | None:
     going_on = open_counts(shop.connection, shop.now_us)
     what = f"{counted(len(going_on), 'count goes', 'counts go')} on"
-    return CloseCheck(what, sum(count.micros for count in going_on), "/counts") if going_on else None
+    return CloseCheck(what, sum(count.micros for count in going_on) or None, "/counts") if going_on else None
 
 
 CHECKS: tuple[Callable[[ClosingShop], CloseCheck | None], ...] = (

@@ -4,7 +4,7 @@ What moved during the walk is explained by its moves. What was not counted is no
 person says that it is missing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -70,7 +70,10 @@ class CountLine(NamedTuple):
 
 
 class OpenCount(NamedTuple):
-    """A count that goes on: how many lines do not agree so far, and the sum of their values without signs, in micros."""
+    """A count that goes on: how many lines do not agree so far, and their value (`differing_micros`).
+
+    Of a blind one only what may be shown: nothing.
+    """
 
     of: Count
     lines: int
@@ -112,9 +115,16 @@ def open_counts(connection: Connection, now_us: int) -> list[OpenCount]:
     found = []
     for count in all_counts(connection):
         if count.ended_us is None:
-            lines = [line for line in count_lines(connection, count, now_us) if line.kind in IS_OPEN]
-            found.append(OpenCount(count, len(lines), sum(abs(line.micros or 0) for line in lines)))
+            lines = visible_lines(count, count_lines(connection, count, now_us))
+            found.append(
+                OpenCount(count, len([line for line in lines if line.kind in IS_OPEN]), differing_micros(lines))
+            )
     return found
+
+
+def differing_micros(lines: Iterable[CountLine]) -> int:
+    """The sum of the values of lines that do not agree, without signs. What is at another stage is not worth another sum."""
+    return sum(abs(line.micros or 0) for line in lines if line.kind in IS_OPEN and line.kind is not LineKind.ELSEWHERE)
 
 
 def _rows(connection: Connection, opening: Sequence[StockRow], scans: Sequence[CountScan]) -> dict[str, list[StockRow]]:

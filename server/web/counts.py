@@ -10,7 +10,7 @@ from server.auth.gate import caller, needs, readers
 from server.auth.roles import needed_for
 from server.context import current_hub
 from server.ledger.entries import Entry
-from server.queries.count_lines import IS_OPEN, CountLine, LineKind, count_lines, visible_lines
+from server.queries.count_lines import CountLine, LineKind, count_lines, differing_micros, visible_lines
 from server.queries.counts import CANCELLED, END, FINISHED, OPEN, Count, all_counts, count_named
 from server.queries.current_master_data import master_data
 from server.queries.price_list import entered_by
@@ -132,7 +132,7 @@ def one(name: str) -> str:
     listing = Listing(page_number(), len(lines), {}, request.path)
     names = DisplayNames(shop, now_us)
     kinds = {kind: len([line for line in lines if line.kind is kind]) for kind in LineKind}
-    money = {kind: sum(abs(line.micros or 0) for line in lines if line.kind is kind) for kind in IS_OPEN}
+    uncounted = [line for line in lines if line.kind is LineKind.UNCOUNTED]
     return render_template(
         "count.html",
         page="value",
@@ -142,8 +142,8 @@ def one(name: str) -> str:
         listing=listing,
         kinds=kinds,
         counted=len([line for line in lines if line.scan is not None]),
-        uncounted_micros=money.pop(LineKind.UNCOUNTED),
-        open_micros=sum(money.values()),
+        uncounted_micros=differing_micros(uncounted),
+        open_micros=differing_micros(lines) - differing_micros(uncounted),
         said=lambda line: HIDDEN if count.is_hidden else SAID[line.kind],
         SAID=SAID,
         states=STATES,

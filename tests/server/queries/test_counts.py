@@ -5,7 +5,7 @@ from random import Random
 import pytest
 
 from server.projection.rebuild import rebuild
-from server.queries.count_lines import LineKind, count_lines, open_counts
+from server.queries.count_lines import LineKind, count_lines, differing_micros, open_counts
 from server.queries.counts import all_counts, count_named, scans_of
 
 
@@ -58,6 +58,7 @@ def test_each_kind_of_line(shop):
     assert lines(shop)[0].micros in (20_000_000, -20_000_000)
     elsewhere = next(line for line in lines(shop) if line.kind is LineKind.ELSEWHERE)
     assert elsewhere.elsewhere == (("saw", 10_000),)
+    assert differing_micros(lines(shop)) == 24_000_000  # what stands at another stage is neither more nor less money
 
 
 def test_what_moved_during_the_walk_is_explained(shop):
@@ -130,6 +131,14 @@ def test_an_open_count_has_its_lines_and_their_value(shop):
     shop.settle()
     with shop.store.read() as connection:
         assert not open_counts(connection, shop.now_us)
+
+
+def test_a_blind_count_that_goes_on_has_no_value_to_show(shop):
+    opened(shop, blind=True)
+    counted(shop, "WO-2", "saw", 4, qty_milli=11_000)
+    shop.settle()
+    with shop.store.read() as connection:
+        assert [(one.of.name, one.lines, one.micros) for one in open_counts(connection, shop.now_us)] == [("C-1", 0, 0)]
 
 
 @pytest.mark.parametrize("seed", range(6))
