@@ -29,8 +29,8 @@ from station.core.codes.identity import PUBLISHED, gtin_key, gtin_texts
 from station.core.ledger.void_resolution import effective
 from station.core.master_data import Definition
 
-MOST_KEYS = 20_000  # keys of codes, cached with their bindings
-MOST_NAMES = 50_000  # cached results of pattern matching; one match costs microseconds
+MOST_KEYS = 10_000  # keys of codes, cached with their bindings
+MOST_NAMES = 10_000  # cached results of pattern matching; one match costs microseconds
 PATTERNED = frozenset({None, "own", "text", "uid", "ambiguous"})
 BINDING = frozenset({"code.bind", "bind", "unbind"})
 NOTHING = ""  # the item of a code that names no item
