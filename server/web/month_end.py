@@ -13,7 +13,7 @@ from server.auth import devices
 from server.auth.gate import caller, needs, readers
 from server.auth.roles import needed_for
 from server.context import current_hub
-from server.ledger.entries import Entry
+from server.ledger.entries import Entry, last_close
 from server.ledger.period_listings import CLOSE
 from server.queries.as_known_at import past_stock
 from server.queries.close_checks import ClosingShop, close_checks
@@ -127,7 +127,7 @@ def _page(typed: dict[str, str], trouble: ApiError | None) -> str:
         read_lag(connection)
         valuation, stock = past_stock(connection, None, None, now_us)
         checks = close_checks(ClosingShop(connection, stock, valuation, devices.overview(connection), now_us))
-        closes = closed_periods(connection)
+        closes, closed_us = closed_periods(connection), last_close(connection)
         shown = _asked(closes)
         lines = None if shown is None else stored_lines(connection, shown)
         restated = None if shown is None or lines is None else restatement(connection, shown, lines)
@@ -143,7 +143,8 @@ def _page(typed: dict[str, str], trouble: ApiError | None) -> str:
         restated=restated,
         causes=CAUSES,
         rolled=None if shown is None else _rolled(shown, closes),
-        can_reopen=any(closed.holds for closed in closes),
+        closed_us=closed_us,
+        unstored=closed_us is not None and not any(closed.holds and closed.closed_us == closed_us for closed in closes),
         typed=typed,
         trouble=trouble.trouble if trouble else None,
     )

@@ -5,6 +5,7 @@ import re
 
 import pytest
 
+from server.db.schema import period
 from server.projection.tables import DAY_US
 from server.queries.as_known_at import past_stock
 from server.queries.close_checks import ClosingShop, close_checks
@@ -93,6 +94,19 @@ def test_reopening_what_is_not_closed_is_refused(shop, accountant):
     assert answer.status_code == 400
     page = answer.get_data(as_text=True)
     assert "No period is closed, so none can be reopened." in text_of(page.partition('<p role="alert"')[2])
+
+
+def test_a_period_that_an_earlier_version_closed_is_said_and_reopened(hub_app, shop, accountant):
+    with shop.store.write() as connection:
+        connection.execute(period.insert(), [{"closed_us": shop.ago(days=1), "reopened": False}])
+    page = shown(accountant)
+    assert "No period is closed yet" not in page
+    assert "It was closed by an earlier version, which stored no figures." in page
+    assert "Reopen the last closed period" not in shown(hub_app.anonymous())
+    assert send(accountant, shop, "/month-end/reopen", why="a scan was missing").status_code == 302
+    page = shown(accountant)
+    assert "No period is closed yet" in page
+    assert "Reopen the last closed period" not in page
 
 
 def test_what_is_open_has_its_list_and_its_money(hub_app, shop):
