@@ -22,6 +22,8 @@ from server.queries.stock_listing import ListedStock, listed
 from server.queries.valuation import Valuation
 from station.core.ledger.costs import MILLI, half_even
 
+NO_VALUE = ("note", "item.name")  # entries about an item that change no value
+
 
 class Cause(StrEnum):
     """Why the value of a closed period is another one now."""
@@ -104,20 +106,21 @@ def _causes(connection: Connection, closed: ClosedPeriod, items: Iterable[str]) 
     with shop_known_at(connection, closed.known) as shop:
         changed = names & shop.changes.changed_items
         late = names & shop.changes.late_items(closed.closed_us)[1].keys()
-        entered = _with_later_entries(connection, shop.changes, names)
+        entered = _with_later_entries(connection, shop.changes, names, closed.closed_us)
     return {
         name: Cause.CORRECTIONS if name in changed else Cause.LATE_SCANS if name in late - entered else Cause.ENTRIES
         for name in names
     }
 
 
-def _with_later_entries(connection: Connection, changes: KnownChanges, names: set[str]) -> set[str]:
-    """Those of some items that an entry after the position concerns which acts on the time before the close, or did.
+def _with_later_entries(connection: Connection, changes: KnownChanges, names: set[str], closed_us: int) -> set[str]:
+    """Those of some items that an entry after the position concerns which acts on the time before the close (UTC us).
 
-    A release acts on the scans before it.
+    A release acts on the scans before it, every other entry from its own time on; a note or a name changes no value.
     """
     c, found = event_item.c, changes.items_known_later(names)
     for part in in_parts(sorted(names)):
         entered = and_(is_one_of(connection, c.item, part), c.pos > changes.pos, c.code.is_(None))
+        entered = and_(entered, c.key_us <= closed_us, c.verb.not_in(NO_VALUE))
         found.update(connection.execute(select(c.item).where(entered).distinct()).scalars())
     return found

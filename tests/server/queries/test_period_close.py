@@ -220,6 +220,18 @@ def test_each_cause_has_its_own_amount(small):
     assert now == 41.5
 
 
+def test_an_entry_that_acts_on_nothing_before_the_close_is_no_cause(small):
+    pos = closed(small, small.ago(hours=6))
+    small.scan("WO-1", "deburr", small.ago(hours=7), station="late-1")
+    small.settle()
+    before = restated(small, pos)
+    assert before[1].keys() == {"late_scans"}
+    small.say("note", item="WO-1", text="ask the saw")
+    small.say("order.change", order="WO-1", priority=2)
+    small.settle()
+    assert restated(small, pos) == before
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_a_thousand_late_scans_and_a_rebuild_change_no_stored_figure_and_their_causes_add_up(shop_writer, seed):
     drawn_shop(shop_writer, seed)
