@@ -4,7 +4,7 @@ The figures are a fact of their time: they are computed once, at a fixed positio
 them. They are read in one snapshot of the database; the transaction that writes them is short.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from hashlib import sha256
 from typing import Any, NamedTuple
@@ -14,13 +14,16 @@ from sqlalchemy import Connection, select
 
 from server.db import schema
 from server.db.store import Store
+from server.journal_export import export_journal, reverse_journal
 from server.ledger.entries import AHEAD_US, Entry, EntryRefused, Recorded, last_close, record_all, write_all
 from server.ledger.entry_schema import mistakes
 from server.ledger.hub_log import hub_row
+from server.ledger.journal_check import EXPORT, REVERSE
 from server.ledger.period_listings import CLOSE, store_listing
 from server.projection.worker import projected_pos, recalculating
 from server.queries.as_known_at import past_stock
 from server.queries.stock_listing import ListingFigures, encode_listing, figures_of, listed
+from server.queries.value_movements import heading_of, movements_since
 from server.text import utc_text
 from station.core.hash_chain import ledger_genesis
 from station.system.version import version
@@ -37,10 +40,9 @@ class _Computed(NamedTuple):
 
 
 def record_entries(store: Store, entries: Sequence[Entry]) -> list[Recorded]:
-    """Write entries as `record_all` does; a `period.close`, which is entered alone, with its figures."""
-    if [entry.what for entry in entries] == [CLOSE]:
-        return [close_period(store, entries[0])]
-    return record_all(store, entries)
+    """Write entries as `record_all` does; one to which the hub adds figures, which is entered alone, with these."""
+    write = _WRITERS.get(entries[0].what) if len(entries) == 1 else None
+    return record_all(store, entries) if write is None else [write(store, entries[0])]
 
 
 def close_period(store: Store, entry: Entry) -> Recorded:
@@ -72,17 +74,25 @@ def close_period(store: Store, entry: Entry) -> Recorded:
     return written
 
 
+_WRITERS: dict[str, Callable[[Store, Entry], Recorded]] = {
+    CLOSE: close_period,
+    EXPORT: export_journal,
+    REVERSE: reverse_journal,
+}
+
+
 def _compute(connection: Connection, until_us: int) -> _Computed:
     if recalculating(connection):
         raise EntryRefused(CLOSE, "items that are up to date", "Try again in a moment.", status=409)
     pos = projected_pos(connection)
     valuation, stock = past_stock(connection, None, until_us, until_us + 1)  # as of that time, also if it is now
     lines = listed(stock, valuation)
-    heading = {"closed_us": until_us, "pos": pos, "head": _head(connection, pos), "version": version()}
-    content = encode_listing(heading, lines)
-    named = {name: value for name, value in heading.items() if name != "closed_us"}
+    before_us = last_close(connection)
+    named = {"pos": pos, "head": _head(connection, pos), "version": version()}
+    moved = movements_since(connection, before_us, until_us, until_us + 1, pos)
+    content = encode_listing({"closed_us": until_us, **named, **heading_of(moved)}, lines)
     figures = {**named, "listing": sha256(content).hexdigest(), **_sums(figures_of(lines))}
-    return _Computed(last_close(connection), figures, content)
+    return _Computed(before_us, figures, content)
 
 
 def _head(connection: Connection, pos: int) -> str:

@@ -15,6 +15,7 @@ PAGES = (
     "ledger.md",
     "moves.md",
     "value.md",
+    "accounts.md",
     "counts.md",
     "journal.md",
     "protocol.md",

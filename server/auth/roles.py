@@ -24,7 +24,10 @@ _IMPLIED = {
     Role.ACCOUNT: {Role.VIEW, Role.ACCOUNT},
     Role.ADMINISTER: set(Role),
 }
-_MONEY = frozenset({"cost.set", "cost.tolerance", "cost.actual", "account.map", "period.close", "period.reopen"})
+_MONEY = frozenset({
+    "cost.set", "cost.tolerance", "cost.actual", "account.map", "account.balance", "journal.export", "journal.reverse",
+    "period.close", "period.reopen",
+})  # fmt: skip
 _SHOP_RULES = frozenset({"person.define", "pattern.define", "card.define", "rule.define", "site.define", "reread"})
 
 

@@ -27,6 +27,8 @@ INSTEAD = {
     "order.change": "Use another order.change.",
     "order.close": "Void the closing, and close the order again.",
     "adjust": "Void it and enter the right one.",
+    "account.map": "Use another account.map with the same `holds_from_us`.",
+    "account.balance": "Use another account.balance of this account and period.",
     "cost.set": "Use another cost.set with the same `holds_from_us`.",
     "code.bind": "Use another code.bind of this code.",
     "item.name": "Use another item.name.",

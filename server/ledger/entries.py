@@ -14,12 +14,14 @@ from sqlalchemy import Connection, func, select
 from server.clock.readings import ClockReading, HubClock
 from server.db import schema
 from server.db.store import Store
+from server.ledger.account_check import MAP
 from server.ledger.binding_check import BindingChecks
 from server.ledger.candidates import Candidate, candidate
 from server.ledger.correction_check import CorrectionChecks
 from server.ledger.entry_checks import EntryChecks
 from server.ledger.entry_schema import mistakes
 from server.ledger.hub_log import append_own, event_of, keep_time
+from server.ledger.journal_check import JOURNALS, JournalChecks
 from server.ledger.period_listings import CLOSE
 from server.ledger.reference_check import ReferenceChecks
 from server.ledger.shop_names import ShopNames
@@ -33,7 +35,8 @@ from station.system.progress import Advance, unheard
 
 PATTERN = "pattern.define"
 FACTS = frozenset({"checkin", "adjust", "note", "answer"})  # what has happened: no time in the future
-Check = ReferenceChecks | CorrectionChecks | BindingChecks | EntryChecks | SiteChecks
+Check = ReferenceChecks | CorrectionChecks | BindingChecks | EntryChecks | SiteChecks | JournalChecks
+FIGURED = frozenset({CLOSE, *JOURNALS})  # to which the hub adds figures
 AHEAD_US = 60_000_000  # by which the clock of a client may be ahead of the hub's
 
 
@@ -108,7 +111,7 @@ def write_all(
 ) -> list[Recorded]:
     """Write entries as `record_all` does, inside the caller's transaction.
 
-    `figures`: the fields that the hub adds to a `period.close`, without which it is refused (`server.period_close`).
+    `figures`: the fields that the hub adds to an entry of FIGURED, without which it is refused (`server.period_close`).
 
     `results`: filled as `record_accepted` returns it; then a refused entry is left out, and the others are written. With
     `only_unchanged` that holds for an entry that the hub has so already, and any other refusal is raised.
@@ -165,6 +168,7 @@ def _checks(connection: Connection, entries: Sequence[Entry], now_us: int) -> li
         CorrectionChecks(connection, candidates, names),
         BindingChecks(connection, candidates),
         SiteChecks(connection),
+        JournalChecks(connection),
     ]
 
 
@@ -201,9 +205,10 @@ def _refuse(entry: Entry, closed_us: int | None, now_us: int) -> None:
             expected="a name without control characters",
             do="Remove that character.",
         )
-    if entry.holds_from_us is not None and closed_us is not None and entry.holds_from_us < closed_us:
+    from_us = entry.holds_from_us if entry.what != MAP else None  # an account changes no value and no exported journal
+    if from_us is not None and closed_us is not None and from_us < closed_us:
         raise EntryRefused(
-            came=f"{entry.what} that holds from {utc_text(entry.holds_from_us)}",
+            came=f"{entry.what} that holds from {utc_text(from_us)}",
             expected=f"a time not before {utc_text(closed_us)}, where the last closed period ends",
             do="Enter it as of now, or reopen the period.",
         )
@@ -240,9 +245,9 @@ def _refuse_stages(connection: Connection, entries: Sequence[Entry]) -> None:
 
 def _encoded(entry: Entry, clock: HubClock, now: ClockReading, figures: Mapping[str, Any] | None) -> bytes:
     data = entry.data
-    if entry.what == CLOSE:
+    if entry.what in FIGURED:
         if figures is None:
-            raise EntryRefused(CLOSE + " among other entries", "it alone", "Send it by itself.")
+            raise EntryRefused(came=f"{entry.what} among other entries", expected="it alone", do="Send it by itself.")
         data = {**data, **figures}
     try:
         return event_of(

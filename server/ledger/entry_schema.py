@@ -15,8 +15,10 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from server.ledger.account_check import ACCOUNTS, MAP, map_mistake
 from server.ledger.cost_check import COSTS, cost_mistake
 from server.ledger.count_check import COUNTS
+from server.ledger.journal_check import JOURNALS
 from server.ledger.print_schema import PRINTS, Name
 from server.ledger.site_check import site_mistake
 from server.text import nearest, with_nul
@@ -258,6 +260,8 @@ FIELDS: dict[str, type[msgspec.Struct]] = {
     "card.define": _CardDefinition,
     "rule.define": _RuleDefinition,
     **COSTS,
+    **ACCOUNTS,
+    **JOURNALS,
     "order.release": _Release,
     "order.change": _Change,
     "order.close": _Close,
@@ -278,7 +282,7 @@ FIELDS: dict[str, type[msgspec.Struct]] = {
 }
 _PARTS: dict[str, type[msgspec.Struct]] = {"set": _Set, "operations": _Operation, "bom": _Material}
 # These kinds are recorded and not used yet; their fields are not fixed.
-_OTHERS = ("cost.actual", "account.map", "count.accept")
+_OTHERS = ("cost.actual", "count.accept")
 WHATS = frozenset((*FIELDS, *_OTHERS))
 _UNKNOWN = re.compile(r"unknown field `([^`]*)`(?: - at `\$\.(\w+))?")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -305,7 +309,7 @@ def mistakes(what: str, data: dict[str, Any]) -> tuple[str, str, str] | None:
         return _ordered(what, data)
     of_kind = {
         "pattern.define": _pattern, "answer": _answer, "routing.define": _routing, "site.define": site_mistake,
-        "correct": _correct, "checkin": _checkin, "cost.set": cost_mistake,
+        "correct": _correct, "checkin": _checkin, "cost.set": cost_mistake, MAP: map_mistake,
     }.get(what)  # fmt: skip
     if of_kind is not None:
         return of_kind(data)

@@ -8,7 +8,7 @@ a check, and why:
 - `correct`: it holds for a range of events, and a correction that repeats a value still decides over earlier ones of another
   person. `answer`: calls that a station sends later, from before the answer, are answered by it too.
 - `rule.define` of a rule as it is delivered: it holds when a later version delivers it otherwise.
-- `cost.actual`, `account.map`, `count.accept`, `reread`: recorded, and not applied by this version.
+- `cost.actual`, `count.accept`, `reread`: recorded, and not applied by this version.
 """
 
 from bisect import bisect_right
@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 import msgspec
 from sqlalchemy import Connection, and_, select
 
+from server.ledger.account_check import MAP
 from server.projection.ended_findings import finding_etag
 from server.projection.tables import binding, definition, finding
 from station.core.codes import CodeType, binding_key, canonical_written, identity_of_written
@@ -25,6 +26,7 @@ from station.core.master_data import NAMED_BY, name_of
 from station.core.site import SITE
 
 COST, BIND, NAME = "cost.set", "code.bind", "item.name"
+WITHDRAWN = {COST: "a price", MAP: "an account"}  # what an entry with `withdrawn` takes back
 UNCHANGED = frozenset({*NAMED_BY, BIND, NAME})
 MOST_LATER = 2_000  # bindings of other codes that are compared, behind the one that holds
 _SAME = "It is so already: there is nothing to do."
@@ -34,6 +36,7 @@ _DEFAULTS: dict[str, dict[str, Any]] = {
     "stage.define": {"name": "", "type": "process", "strict": False},
     "person.define": {"roles": []},
     COST: {"basis": "unit", "withdrawn": False},
+    MAP: {"withdrawn": False},
 }
 _OF_OPERATION = {"optional": False, "scrap_ppm": 0}
 
@@ -79,10 +82,9 @@ class CurrentDefinitions:
             data = holds | _plain(what, data)
         if holds is not None and _plain(what, holds) == _plain(what, data):
             return Unchanged(f"{what} of {shown} as it is defined", "a field with a new value")
-        if what == COST and data.get("withdrawn") and (not versions or (holds or {}).get("withdrawn")):
-            return Unchanged(
-                f"cost.set of {shown}, withdrawn", "a price that holds", "There is none: nothing to withdraw."
-            )
+        if what in WITHDRAWN and data.get("withdrawn") and (not versions or (holds or {}).get("withdrawn")):
+            expected = f"{WITHDRAWN[what]} that holds"
+            return Unchanged(f"{what} of {shown}, withdrawn", expected, "There is none: nothing to withdraw.")
         return None
 
     def is_defined(self, what: str, name: str) -> bool:

@@ -18,7 +18,10 @@ from station.core.master_data import NAMED_BY, Definition, MasterData, name_of
 
 _JSON = msgspec.json.Encoder()
 _COUNT = DriverStatement(select(projection.c.v).where(projection.c.k == bindparam("of")))
-COSTS = frozenset({"cost.set", "cost.tolerance"})  # costs are applied by the queries, never by the fold
+# Costs and accounts are applied by the queries, never by the fold.
+COSTS = frozenset({
+    "cost.set", "cost.tolerance", "account.map", "account.balance", "journal.export", "journal.reverse",
+})  # fmt: skip
 
 
 class RecordingMasterData(MasterData):

@@ -122,7 +122,7 @@ def position_at(connection: Connection, at_us: int, pos: int, now_us: int) -> in
     return low
 
 
-class _Ends(NamedTuple):
+class Ends(NamedTuple):
     """The leaves of the stock at the begin of a period as known then, as known now, and at its end."""
 
     opening: list[ValueEntry]
@@ -132,10 +132,11 @@ class _Ends(NamedTuple):
 
 def entries_of(connection: Connection, period: Period, grain: Grain) -> Iterator[ValueEntry]:
     """All entries of a period on its lines."""
-    return iter(_ends(connection, period, grain).between)
+    return iter(ends_of(connection, period, grain).between)
 
 
-def _ends(connection: Connection, period: Period, grain: Grain) -> _Ends:
+def ends_of(connection: Connection, period: Period, grain: Grain) -> Ends:
+    """Both ends of a period and what is between them, at one reading of the stock."""
     now, stock = past_stock(connection, None, period.from_us, period.now_us)
     costs = PeriodCosts(now.master_data, period.from_us, period.to_us)
     opening, late = list(_leaves(stock, now, grain)), list[ValueEntry]()
@@ -145,7 +146,7 @@ def _ends(connection: Connection, period: Period, grain: Grain) -> _Ends:
         opening, late = was, list(_late(was, list(_leaves(known_stock, now, grain)), opening))
     end, last = past_stock(connection, None, period.to_us, period.now_us)
     moved = value_entries(connection, stock, costs, period.to_us, grain)
-    return _Ends(opening, [*late, *moved], list(_leaves(last, end, grain)))
+    return Ends(opening, [*late, *moved], list(_leaves(last, end, grain)))
 
 
 def _leaves(stock: Iterable[StockRow], valuation: Valuation, grain: Grain) -> Iterator[ValueEntry]:
@@ -174,7 +175,7 @@ def _late(was: list[ValueEntry], priced: list[ValueEntry], now: list[ValueEntry]
 
 def roll_forward(connection: Connection, period: Period, by: RollBy, step: int = 1) -> RollForward:
     """The roll-forward of a period. Each value is a multiple of `step` micros, so that a page in whole cents adds up."""
-    ends = _ends(connection, period, grain_of(by))
+    ends = ends_of(connection, period, grain_of(by))
     opening, closing = _sums(ends.opening, by), _sums(ends.closing, by)
     flows: dict[str | None, Counter[ValueLine]] = {}
     for entry in ends.between:
@@ -206,10 +207,10 @@ def _divided(
     moved = [number for number, of_row in enumerate(exact) if any(of_row)]
     rest = half_even(sum(closing.get(key, 0) for key in keys), divisor) - sum(first) + sum(first[n] for n in moved)
     last = list(first)
-    for number, part in zip(moved, _columns([closing.get(keys[n], 0) for n in moved], rest, divisor), strict=True):
+    for number, part in zip(moved, divided_to([closing.get(keys[n], 0) for n in moved], rest, divisor), strict=True):
         last[number] = part
     wanted = [after - before for before, after in zip(first, last, strict=True)]
-    columns = _columns([sum(column) for column in zip(*exact, strict=True)], sum(wanted), divisor)
+    columns = divided_to([sum(column) for column in zip(*exact, strict=True)], sum(wanted), divisor)
     if not lines:  # the ends are the same, but for a gap
         return _made(period, by, [*map(RollRow, keys, first, ({} for _ in keys), last)], gap, step)
     parts = [[0] * len(lines) for _ in keys]
@@ -252,7 +253,7 @@ def _sums(entries: Iterable[ValueEntry], by: RollBy) -> Counter[str | None]:
     return sums
 
 
-def _columns(exact: Sequence[int], wanted: int, divisor: int) -> list[int]:
+def divided_to(exact: Sequence[int], wanted: int, divisor: int) -> list[int]:
     """The sums of columns, divided so that they add up to `wanted`, which differs from the exact sum by a rounding."""
     parts = [half_even(leaf, divisor) for leaf in exact]
     by_error = sorted(range(len(exact)), key=lambda number: exact[number] - parts[number] * divisor)

@@ -1,7 +1,8 @@
 """Stock listing: the work in process of one time as canonical bytes, with the value of each line by component.
 
 A line is a JSON object, ASCII, with sorted keys and no blanks; the lines are sorted by their bytes and each ends with a
-line feed. The first one is the heading: end of the period, position and chain hash of the ledger, software version. Amounts
+line feed. The first one is the heading: end of the period, position and chain hash of the ledger, software version, and the
+movements since the close before (`value_movements`). Amounts
 are thousandths of micros, so the sum of the lines is the value before any division.
 
 >>> encoded = encode_listing({"pos": 4}, [ListedStock(_HERE, 10, "pcs", 2000, True, {"bar": 6_000_000})])

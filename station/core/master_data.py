@@ -33,6 +33,10 @@ NAMED_BY = {
     "card.define": ("card",),
     "rule.define": ("rule",),
     "cost.set": ("product", "op", "component", "stage"),
+    "account.map": ("line", "component", "stage"),
+    "account.balance": ("account", "period"),
+    "journal.export": ("number",),
+    "journal.reverse": ("number",),
     "count.open": ("count",),
     "count.end": ("count",),
     "site.define": (),  # there is one site

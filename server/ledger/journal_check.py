@@ -1,0 +1,76 @@
+"""Journal check: the entries that export a journal and that reverse one; neither is ever taken back by a void."""
+
+from collections.abc import Iterator
+from typing import Annotated, Any
+
+import msgspec
+from sqlalchemy import Connection, and_, select
+
+from server.db import schema
+from server.ledger.candidates import MOST_PENDING, Candidate, Refusal, pending_entries
+from server.projection.tables import definition
+from station.core.event import EventError, decode
+
+EXPORT, REVERSE = "journal.export", "journal.reverse"
+Number = Annotated[int, msgspec.Meta(ge=1, le=2**53)]
+
+
+class _Export(msgspec.Struct, forbid_unknown_fields=True):
+    """`period`: the position of the close whose journal is exported. The hub adds its number and its lines."""
+
+    period: Number
+
+
+class _Reverse(msgspec.Struct, forbid_unknown_fields=True):
+    """`journal`: the number of the journal that is reversed. The hub adds the number of the reversal and its lines."""
+
+    journal: Number
+    why: Annotated[str, msgspec.Meta(max_length=2_000, pattern=r"\S")]
+
+
+JOURNALS: dict[str, type[msgspec.Struct]] = {EXPORT: _Export, REVERSE: _Reverse}
+_INSTEAD = {EXPORT: "Use journal.reverse.", REVERSE: "Export the journal of the period again."}
+
+
+def recorded_journals(connection: Connection) -> list[dict[str, Any]]:
+    """The fields of all exported and reversing journals in the order of their numbers, also of those not projected yet."""
+    c = definition.c
+    rows = connection.execute(select(c.data).where(c.what.in_(JOURNALS))).scalars()
+    found = [msgspec.json.decode(data) for data in rows]
+    found += [entry.data for entry in pending_entries(connection, MOST_PENDING, frozenset(JOURNALS))]
+    return sorted(found, key=lambda data: int(data["number"]))
+
+
+def standing(journals: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """The exported journals that are not reversed."""
+    reversed_ = {data["journal"] for data in journals if "journal" in data}
+    return (data for data in journals if "journal" not in data and data["number"] not in reversed_)
+
+
+class JournalChecks:
+    """Refuse the void of an entry that exported or reversed a journal: its number was given away."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def refusal(self, entry: Candidate) -> Refusal | None:
+        """The refusal of an entry; None where it may be written."""
+        if entry.what != "void":
+            return None
+        ledger, log = schema.ledger.c, schema.log.c
+        place = and_(ledger.log_id == bytes.fromhex(entry.data["log"]), ledger.seq == entry.data["seq"])
+        own = (
+            select(ledger.bytes).join(schema.log, log.log_id == ledger.log_id).where(and_(place, log.device.is_(None)))
+        )
+        encoded = self._connection.execute(own).scalar()
+        what = None if encoded is None else _what(encoded)
+        if what not in JOURNALS:
+            return None
+        return Refusal(f"void of {what}", "an entry that may be taken back", _INSTEAD[what])
+
+
+def _what(encoded: bytes) -> str | None:
+    try:
+        return decode(encoded).what
+    except EventError:
+        return None
