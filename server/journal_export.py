@@ -122,6 +122,9 @@ def _complete(connection: Connection, closed: ClosedPeriod) -> Journal:
     if made is None:
         came += ", closed by an earlier version"
         raise EntryRefused(came, "a close with its movements", "Reopen it and close it again.")
+    if made.both:
+        came += f" with {', '.join(made.both)} for work in process and for what stands against it"
+        raise EntryRefused(came, "an account of its own for work in process", "Enter another account first.")
     if not made.complete:
         came += f" without an account for {', '.join(sorted({one.line for one in made.unmapped} or {ROUNDING}))}"
         raise EntryRefused(came, "an account for each line", "Enter the accounts first.")

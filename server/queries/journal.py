@@ -56,19 +56,23 @@ class Unmapped(NamedTuple):
 class Journal(NamedTuple):
     """The lines, which add up to 0; the accounts of work in process; and what has no account, the largest first.
 
-    The sum of the lines on an account of work in process is its closing less its opening.
+    `both`: accounts of work in process that are also the account against a line, so that neither has a balance of its own.
+    The sum of the lines on an account of work in process is its closing less its opening. Ends UTC us; `known`: the position
+    of the ledger at which the opening was known.
     """
 
     from_us: int
     to_us: int
+    known: int
     lines: tuple[JournalLine, ...]
     balances: tuple[WipBalance, ...]
     unmapped: tuple[Unmapped, ...]
+    both: tuple[str, ...]
 
     @property
     def complete(self) -> bool:
-        """Whether each line has an account."""
-        return all(line.account is not None for line in self.lines)
+        """Whether each line has an account, and no account of work in process stands against itself."""
+        return not self.both and all(line.account is not None for line in self.lines)
 
     @property
     def debit(self) -> int:
@@ -103,9 +107,14 @@ def journal(
         WipBalance(account, before.get(account, 0), closing.get(account, 0))
         for account in sorted(before.keys() | opening.keys() | closing.keys(), key=_place)
     ]
-    lines += _rounding(lines, balances, accounts)
+    both = {balance.account for balance in balances} & ({account for _, _, account in pairs} | {accounts.of(ROUNDING)})
+    if None not in opening.keys() | closing.keys() and not both - {None}:
+        lines += _rounding(lines, balances, accounts)
     unmapped = sorted(_unmapped(movements, accounts), key=lambda one: (-abs(one.micros), one[:2], one.stage or ""))
-    return Journal(movements.from_us, movements.to_us, tuple(lines), tuple(balances), tuple(unmapped))
+    return Journal(
+        movements.from_us, movements.to_us, movements.known, tuple(lines), tuple(balances), tuple(unmapped),
+        tuple(sorted(account for account in both if account is not None)),
+    )  # fmt: skip
 
 
 def _pairs(pairs: Mapping[tuple[ValueLine, Account, Account], int], divisor: int) -> Iterator[JournalLine]:

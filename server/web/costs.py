@@ -131,7 +131,7 @@ def _page(typed: Mapping[str, str], trouble: ApiError | None) -> str:
         bill=bill_address,
         typed=typed,
         trouble=trouble.trouble if trouble else None,
-        components=_components(shop, now_us),
+        components=components_of(shop, now_us),
         products=shop.names("product.define"),
         stages=names.stages(),
         today=shop_locale().today(now_us).isoformat(),
@@ -139,7 +139,7 @@ def _page(typed: Mapping[str, str], trouble: ApiError | None) -> str:
     )
 
 
-def _components(shop: MasterData, at_us: int) -> list[str]:
+def components_of(shop: MasterData, at_us: int) -> list[str]:
     """What a price may be of: the work, and the materials of all bills."""
     products = (shop.product(name, at_us) for name in shop.names("product.define"))
     return [*CONVERSION, *sorted({line.component for product in products if product for line in product.bom})]

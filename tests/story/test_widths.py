@@ -25,6 +25,7 @@ PAGES = (
     "/rollforward?by=operation",
     "/rollforward/expense",
     "/month-end",
+    "/journal",
     "/counts",
     "/unknown-codes",
     "/people",

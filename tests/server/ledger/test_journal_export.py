@@ -150,7 +150,7 @@ def test_late_scans_and_a_rebuild_change_no_journal_and_are_late_in_the_next_one
 
 
 def test_an_account_that_lacks_is_named(shop):
-    enter(shop, "account.map", line="material", withdrawn=True)
+    enter(shop, "account.map", shop.ago(hours=99), line="material", withdrawn=True)
     enter(shop, "account.map", shop.ago(hours=100), line="material", withdrawn=True)
     with pytest.raises(EntryRefused, match="without an account for material"):
         enter(shop, "journal.export", period=close(shop, 80))
@@ -184,3 +184,29 @@ def test_an_account_may_hold_from_before_a_close_and_nothing_else_may(shop):
 
 def test_journals_have_their_numbers_as_names():
     assert NAMED_BY["journal.export"] == NAMED_BY["journal.reverse"] == ("number",)
+
+
+@pytest.mark.parametrize("line", ["material", "rounding"])
+def test_an_account_of_work_in_process_stands_against_no_line(shop, line):
+    pos = close(shop, 80)
+    enter(shop, "account.map", shop.ago(hours=100), line=line, account="1300")
+    with pytest.raises(
+        EntryRefused, match="1300 for work in process and for what stands against it; expected an account"
+    ):
+        enter(shop, "journal.export", period=pos)
+    with shop.store.read() as connection:
+        made = journal_of(connection, closed_period(connection, pos))
+    assert made.both == ("1300",)
+    assert sum(one.micros for one in made.lines) == 0
+    assert [one.line for one in made.lines if one.line == "rounding"] == []
+    enter(shop, "account.map", shop.ago(hours=99), line=line, account="4999")
+    enter(shop, "journal.export", period=pos)
+
+
+def test_what_has_no_account_is_no_rounding(shop):
+    pos = close(shop, 80)
+    enter(shop, "account.map", shop.ago(hours=99), line="wip", withdrawn=True)
+    enter(shop, "account.map", shop.ago(hours=99), line="material", withdrawn=True)
+    with shop.store.read() as connection:
+        made = journal_of(connection, closed_period(connection, pos))
+    assert [one[:] for one in made.lines] == [("material", None, 20_000_000), ("material", None, -20_000_000)]

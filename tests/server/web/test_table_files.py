@@ -23,7 +23,8 @@ OF_A_FORM = {"orders_ask.html", "orders_done.html", "travellers_ask.html", "labe
 FILES = (
     "/orders.{}", "/stage.{}?stage=saw", "/stage.{}?stage=saw&list=calls", "/without-cost.{}",
     "/without-cost.{}?list=missing", "/without-cost.{}?list=differences", "/costs.{}", "/costs/operations.{}",
-    "/rollforward/expense.{}", "/month-end.{}", "/counts.{}", "/count.{}?count=C-1",
+    "/rollforward/expense.{}", "/month-end.{}",
+    "/journal.{}", "/journal.{}?list=accounts", "/journal.{}?list=journals", "/counts.{}", "/count.{}?count=C-1",
     "/unknown-codes.{}",
     "/value.{}?by=component", "/value.{}?by=item", "/change.{}", "/stations.{}", "/stations.{}?list=devices", "/carriers.{}",
     "/people.{}", "/rules.{}", "/labels.{}?kind=product", "/labels.{}?kind=card", "/changes.{}", "/item.{}?code=WO-1",
@@ -49,6 +50,9 @@ def shop_writer(store):
     writer.scan("WO-1", "deburr", writer.ago(hours=4), qty_milli=12_345)
     writer.scan("WO-2", "saw", writer.ago(hours=4))
     writer.scan(FORMULA, "saw", writer.ago(hours=3))
+    writer.say("account.map", 0, line="wip", account=FORMULA)
+    writer.settle()
+    writer.say("period.close", writer.ago(hours=2), why=FORMULA)
     writer.settle()
     return writer
 
