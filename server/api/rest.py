@@ -108,7 +108,7 @@ def _with_readers(row: dict[str, Any]) -> dict[str, Any]:
 def page_of() -> tuple[int, str]:
     """`limit` (1 to 1,000) and `cursor` of a list's query. Raises `ApiError` 400."""
     text = request.args.get("limit", str(MAX_LIST))
-    if not text.isascii() or not text.isdecimal() or not 1 <= int(text[:9]) <= MAX_LIST:
+    if not text.isascii() or not text.isdecimal() or len(text) > 9 or not 1 <= int(text) <= MAX_LIST:
         raise ApiError(400, f"limit {text[:40]!r}", f"1 to {MAX_LIST}", "Request fewer, and continue with `cursor`.")
     return int(text), request.args.get("cursor", "")
 

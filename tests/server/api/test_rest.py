@@ -152,7 +152,7 @@ def test_open_items_are_told_once_and_then_what_changed(hub_app, folded):
         assert browser.get(f"/api/v1/items/changes?after={foreign}").json["reset"], foreign
 
 
-@pytest.mark.parametrize("limit", ["0", "1001", "x", "-1", "9" * 40])
+@pytest.mark.parametrize("limit", ["0", "1001", "x", "-1", "9" * 40, "0000000019", "000000001" + "0" * 5_000])
 def test_a_list_takes_a_limit_within_limits(hub_app, limit):
     assert hub_app.anonymous().get(f"/api/v1/stations?limit={limit}").status_code == 400
 
