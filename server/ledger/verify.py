@@ -78,8 +78,7 @@ def _hub_chain(connection: Connection, advance: Callable[[int], None]) -> Iterat
     if counted != expected - 1 or owner.head != head:
         text = f"the ledger ends at {expected - 1}; the hub had acknowledged up to {counted}, head {owner.head.hex()}"
         yield LedgerBreak(0, owner.log_id, 0, text)
-    for row, text in listing_breaks(connection, closes):
-        yield LedgerBreak(row.pos, row.log_id, row.seq, text)
+    yield from (LedgerBreak(*found) for found in listing_breaks(connection, closes))
 
 
 def _logs(connection: Connection, advance: Callable[[int], None]) -> Iterator[LedgerBreak]:

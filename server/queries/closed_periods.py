@@ -1,12 +1,13 @@
 """Closed periods: each `period.close` that was stored with its figures, and the figures of its listing."""
 
 from collections.abc import Iterator
+from hashlib import sha256
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, select
 
 from server.db.schema import ledger, period, period_listing
-from server.ledger.period_listings import listing_at
+from server.ledger.period_listings import FIGURES, close_figures, listing_at
 from server.queries.stock_listing import ListedStock, read_listing
 from station.core.event import decode
 
@@ -33,9 +34,6 @@ class ClosedPeriod(NamedTuple):
     lines: int
 
 
-_FIGURES = ("head", "version", "listing", "value_micros", "items", "unvalued_items", "lines")
-
-
 def closed_periods(connection: Connection) -> list[ClosedPeriod]:
     """All stored closes, the newest end first; of one end the newest entry first."""
     return list(_closed(connection))
@@ -52,9 +50,9 @@ def close_that_holds(connection: Connection, at_us: int) -> ClosedPeriod | None:
 
 
 def stored_lines(connection: Connection, closed: ClosedPeriod) -> list[ListedStock] | None:
-    """The listing of a close; None where it is missing or cannot be read, which `wipline-hub verify` names."""
+    """The listing of a close; None where it is not the one whose hash was stored, which `wipline-hub verify` names."""
     content = listing_at(connection, closed.pos)
-    return None if content is None else read_listing(content)
+    return None if content is None or sha256(content).hexdigest() != closed.listing else read_listing(content)
 
 
 def _closed(connection: Connection, at_us: int | None = None) -> Iterator[ClosedPeriod]:
@@ -67,12 +65,17 @@ def _closed(connection: Connection, at_us: int | None = None) -> Iterator[Closed
     )
     above: int | None = None
     for row in connection.execute(query if at_us is None else query.where(c.closed_us == at_us)):
-        yield _made(row, holds=row.reopened is False and row.closed_us != above)
-        above = row.closed_us
+        closed = _made(row, holds=row.reopened is False and row.closed_us != above)
+        if closed is not None:
+            yield closed
+            above = closed.closed_us
 
 
-def _made(row: Any, *, holds: bool) -> ClosedPeriod:
+def _made(row: Any, *, holds: bool) -> ClosedPeriod | None:
+    """The close of a listing; None for a listing whose entry closes another period, or none."""
     event = decode(row.bytes)
-    data = event.data or {}
-    figures = {name: data[name] for name in _FIGURES}
+    data = close_figures(event)
+    if data is None or event.holds_from_us != row.closed_us:
+        return None
+    figures = {name: data[name] for name in FIGURES if name != "pos"}
     return ClosedPeriod(row.pos, row.closed_us, row.recv_us, event.by or "", data["why"], holds, data["pos"], **figures)

@@ -2,6 +2,7 @@
 
 import json
 import random
+import zlib
 from hashlib import sha256
 
 import pytest
@@ -134,6 +135,59 @@ def test_verify_names_a_listing_that_is_not_the_stored_one(small, change, said):
     with small.store.write() as connection:
         connection.execute(change)
     assert breaks(small) == [f"the listing of the closed period {said}"]
+
+
+def planted(shop, make):
+    """The content of the only listing, as another one would be stored."""
+    with shop.store.write() as connection:
+        content = zlib.decompress(bytes(connection.execute(select(period_listing.c.content)).scalar_one()))
+        connection.execute(update(period_listing).values(content=zlib.compress(make(content))))
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda content: content.replace(b"20000000", b"90000000"),
+        lambda _content: b"a\nb\n",
+        lambda content: content + b'{"form":1}\n',
+        lambda _content: b"",
+    ],
+)
+def test_a_listing_with_another_hash_is_no_figure_of_the_close(small, make):
+    pos = closed(small)
+    planted(small, make)
+    assert breaks(small) == ["the listing of the closed period is not the one that was stored with it"]
+    with small.store.read() as connection:
+        close = closed_period(connection, pos)
+        assert close.value_micros == 20_000_000
+        assert stored_lines(connection, close) is None
+
+
+def test_a_listing_of_no_close_and_one_of_another_time_are_named_and_close_nothing(small):
+    pos = closed(small)
+    stray = {"pos": pos - 1, "closed_us": small.ago(hours=7), "content": zlib.compress(b"{}\n")}
+    with small.store.write() as connection:
+        connection.execute(period_listing.insert(), [stray])
+    assert breaks(small) == [f"the listing at position {pos - 1} is of no closed period"]
+    with small.store.read() as connection:
+        assert [close.pos for close in closed_periods(connection)] == [pos]
+        assert close_that_holds(connection, small.ago(hours=7)) is None
+    with small.store.write() as connection:
+        connection.execute(period_listing.delete().where(period_listing.c.pos == pos - 1))
+        connection.execute(update(period_listing).values(closed_us=small.ago(hours=7)))
+    assert breaks(small) == ["the listing of the closed period is not the one that was stored with it"]
+    with small.store.read() as connection:
+        assert closed_periods(connection) == []
+
+
+def test_a_ledger_before_its_migration_is_verified_without_the_table_of_listings(small):
+    with small.store.write() as connection:
+        period_listing.drop(connection)
+    try:
+        assert breaks(small) == []
+    finally:
+        with small.store.write() as connection:
+            period_listing.create(connection)
 
 
 def test_verify_names_a_listing_that_was_exchanged(small):
