@@ -35,7 +35,9 @@ INSTEAD = {
     "void": "Void the void.",
     "correct": "Correct the scan again, or void the correction.",
     "period.close": "Use period.reopen.",
+    "period.reopen": "Use period.close.",
 }
+PERIODS = ("period.close", "period.reopen")
 
 
 class CorrectionChecks:
@@ -56,7 +58,8 @@ class CorrectionChecks:
     def refusal(self, entry: Candidate) -> Refusal | None:
         """The reason to refuse an entry; None for an accepted one."""
         if entry.what == VOID:
-            return self._absent(entry.what, entry.data["log"], entry.data["seq"])
+            log, seq = entry.data["log"], entry.data["seq"]
+            return self._absent(VOID, log, seq) or self._of_period(log, seq)
         if entry.what != CORRECT:
             return None
         refused = self._correction(entry.data)
@@ -78,6 +81,17 @@ class CorrectionChecks:
             "the place of an event in the ledger",
             "Take log and seq from the item's `events` in the API; wait until the station has sent the event.",
         )
+
+    def _of_period(self, log: str, seq: int) -> Refusal | None:
+        """The refusal of a void of an entry that closed or reopened a period: it would leave the period as it is."""
+        ledger = schema.ledger.c
+        at = and_(ledger.log_id == bytes.fromhex(log), ledger.seq == seq)
+        row = self._connection.execute(select(schema.ledger).where(at)).first()
+        event = None if row is None else read(log, seq, row.hash.hex(), row.bytes).event
+        if event is None or event.kind != "entry" or event.what not in PERIODS:
+            return None
+        came = f"void of {log}:{seq}, a {event.what}"
+        return Refusal(came, "an event that a void takes back", INSTEAD[event.what])
 
     def _correction(self, data: dict[str, Any]) -> Refusal | None:
         log, first, last, values = data["log"], data["from_seq"], data["to_seq"], data["set"]

@@ -158,3 +158,12 @@ def test_the_form_of_the_page_is_refused_for_the_same(hub_app, shop_writer, scan
         assert sent(here, **fields) == 400, fields
     assert sent(f"{NOWHERE}:5", stage="test") == 403, "only an administrator names what is not there"
     assert sent(here, stage="test") == 302
+
+
+def test_what_closed_or_reopened_a_period_is_not_voided(shop_writer, refused):
+    close = shop_writer.say("period.close", why="month end")
+    assert refused(("void", {"log": close[0], "seq": close[1]})) == (
+        f"void of {close[0]}:{close[1]}, a period.close", "an event that a void takes back", "Use period.reopen."
+    )  # fmt: skip
+    reopened = shop_writer.say("period.reopen", why="a price was missing")
+    assert refused(("void", {"log": reopened[0], "seq": reopened[1]}))[2] == "Use period.close."
