@@ -15,7 +15,7 @@ from sqlalchemy import Connection, select
 from server.db import schema
 from server.db.store import Store
 from server.journal_export import export_journal, reverse_journal
-from server.ledger.entries import AHEAD_US, Entry, EntryRefused, Recorded, last_close, record_all, write_all
+from server.ledger.entries import Entry, EntryRefused, Recorded, last_close, record_all, write_all
 from server.ledger.entry_schema import mistakes
 from server.ledger.hub_log import hub_row
 from server.ledger.journal_check import EXPORT, REVERSE
@@ -54,7 +54,7 @@ def close_period(store: Store, entry: Entry) -> Recorded:
         raise EntryRefused(*problem)
     now_us = store.clock.utc_us()
     until_us = now_us if entry.holds_from_us is None else entry.holds_from_us
-    if until_us > now_us + AHEAD_US:
+    if until_us > now_us:  # entries of now would hold from before its end
         raise EntryRefused(
             came=f"{CLOSE} at {utc_text(until_us)}, in the future",
             expected=f"a time that has passed; now it is {utc_text(now_us)}",

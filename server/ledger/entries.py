@@ -37,6 +37,7 @@ PATTERN = "pattern.define"
 FACTS = frozenset({"checkin", "adjust", "note", "answer"})  # what has happened: no time in the future
 Check = ReferenceChecks | CorrectionChecks | BindingChecks | EntryChecks | SiteChecks | JournalChecks
 FIGURED = frozenset({CLOSE, *JOURNALS})  # to which the hub adds figures
+OF_STOCK = FACTS | {"order.change", "order.close"}  # in the stock as of the very time that they hold from
 AHEAD_US = 60_000_000  # by which the clock of a client may be ahead of the hub's
 
 
@@ -205,11 +206,10 @@ def _refuse(entry: Entry, closed_us: int | None, now_us: int) -> None:
             expected="a name without control characters",
             do="Remove that character.",
         )
-    from_us = entry.holds_from_us if entry.what != MAP else None  # an account changes no value and no exported journal
-    if from_us is not None and closed_us is not None and from_us < closed_us:
+    if entry.holds_from_us is not None and closed_us is not None and entry.holds_from_us < _earliest(entry, closed_us):
         raise EntryRefused(
-            came=f"{entry.what} that holds from {utc_text(from_us)}",
-            expected=f"a time not before {utc_text(closed_us)}, where the last closed period ends",
+            came=f"{entry.what} that holds from {utc_text(entry.holds_from_us)}",
+            expected=f"a time {_first(entry)} {utc_text(closed_us)}, where the last closed period ends",
             do="Enter it as of now, or reopen the period.",
         )
     if entry.what in FACTS and entry.holds_from_us is not None and entry.holds_from_us > now_us + AHEAD_US:
@@ -218,6 +218,17 @@ def _refuse(entry: Entry, closed_us: int | None, now_us: int) -> None:
             expected=f"a time that has passed; now it is {utc_text(now_us)}",
             do="Enter the time at which it happened.",
         )
+
+
+def _earliest(entry: Entry, closed_us: int) -> int:
+    """The first time that an entry may hold from (UTC us): what happened at the very end of a period belongs to it."""
+    if entry.what == MAP:
+        return 0  # an account changes no value and no exported journal
+    return closed_us + (entry.what in OF_STOCK)
+
+
+def _first(entry: Entry) -> str:
+    return "after" if entry.what in OF_STOCK else "not before"
 
 
 def _refuse_patterns(connection: Connection, entries: Sequence[Entry]) -> None:

@@ -79,14 +79,14 @@ def _line(line: CostLine, row: StockRow, valuation: Valuation) -> Lack:
     routing = valuation.routing(row)
     operation = routing.operation(line.op) if routing is not None and not line.material else None
     cost = (
-        work_cost(valuation.master_data, row.product, line.op, operation.stage, line.component, valuation.at_us)
+        work_cost(valuation.master_data, row.product, line.op, operation.stage, line.component, valuation.costs_us)
         if operation
         else None
     )
     is_priced = cost is not None and cost.data.get("basis") == "minute" and cost.data.get("micros") is not None
     if operation is not None and operation.run_ms is None and is_priced:
         return Lack(f"the run time of operation {line.op}", row.product, line.op, line.component)
-    if line.material and own_costs(line.component, valuation.master_data, valuation.at_us).lines:
+    if line.material and own_costs(line.component, valuation.master_data, valuation.costs_us).lines:
         return Lack(
             f"the price of {line.component}, or a cost of its own bill", None, None, line.component, priced=True
         )

@@ -4,8 +4,8 @@
 >>> shop = MasterData([
 ...     Definition("cost.set", at_us, (at_us, "hub", at_us), {"component": "bar", "micros": at_us}) for at_us in (10, 20, 30)
 ... ])
->>> PeriodCosts(shop, 5, 25).begins
-[5, 20]
+>>> PeriodCosts(shop, 10, 30).begins
+[10, 21]
 """
 
 from bisect import bisect_right
@@ -18,14 +18,15 @@ CHANGING = ("cost.set", "product.define", "routing.define")
 
 
 class PeriodCosts:
-    """`begins`: the begin of the period (UTC us), and each time in it from which on other costs hold, ascending.
+    """`begins`: the begin of the period (UTC us), and each time in it as of which there are other costs, ascending.
 
-    The first version of a definition also holds for the time before it, and changes nothing.
+    A definition that holds from a time is in the costs as of the microsecond after it (`Valuation`). The first version of a
+    definition also holds for the time before it, and changes nothing.
     """
 
     def __init__(self, master_data: MasterData, from_us: int, to_us: int) -> None:
         changes = {
-            version.holds_from_us
+            version.holds_from_us + 1
             for what in CHANGING
             for name in master_data.names(what)
             for version in master_data.versions(what, name)[1:]

@@ -80,11 +80,15 @@ Row = TypeVar("Row", StockRow, OverRow)
 
 
 class Valuation:
-    """Standard costs as of one time; a unit cost is computed once for all releases with the same definitions."""
+    """Standard costs as of one time; a unit cost is computed once for all releases with the same definitions.
+
+    What begins to hold at that very time is not in them, because it belongs to the period that begins there.
+    """
 
     def __init__(self, master_data: MasterData, at_us: int) -> None:
         self.master_data = master_data
         self.at_us = at_us
+        self.costs_us = at_us - 1  # the costs that hold then
         self.epochs = Epochs.of(master_data)
         self.costs_per_order = _has_costs_per_order(master_data)
         self._costs: dict[tuple[str, str, int, int], UnitCosts] = {}
@@ -94,7 +98,7 @@ class Valuation:
     def product(self, row: OfProduct) -> Product:
         """The product of a stock row; an undefined product has the default unit."""
         if row.product not in self._products:
-            self._products[row.product] = self.master_data.product(row.product, self.at_us) or _UNKNOWN
+            self._products[row.product] = self.master_data.product(row.product, self.costs_us) or _UNKNOWN
         return self._products[row.product]
 
     def routing(self, row: Any) -> Routing | None:
@@ -103,7 +107,7 @@ class Valuation:
             return None
         key = (row.routing, self.epochs.number(row.released_us))
         if key not in self._routings:
-            at_us = self.at_us if row.released_us is None else row.released_us
+            at_us = self.costs_us if row.released_us is None else row.released_us
             self._routings[key] = self.master_data.routing(row.routing, at_us)
         return self._routings[key]
 
@@ -117,7 +121,7 @@ class Valuation:
         if key not in self._costs:
             operations = tuple(operation.op for operation in routing.operations)
             self._costs[key] = unit_costs(
-                row.product, operations, self.master_data, self.at_us, row.ordered_milli or None,
+                row.product, operations, self.master_data, self.costs_us, row.ordered_milli or None,
                 bill_us=row.released_us, routed=routing.operations,
             )  # fmt: skip
         return self._costs[key]

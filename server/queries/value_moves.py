@@ -111,7 +111,7 @@ def _revalued(standing: Counter[PricedForm], costs: PeriodCosts, at_us: int) -> 
         before, after = costs.unit(form, at_us - 1), costs.unit(form, at_us)
         if milli and before != after:
             for entry in revaluation(form, form, before, after, milli):
-                yield entry._replace(at_us=at_us)
+                yield entry._replace(at_us=at_us - 1)  # when the definition began to hold
 
 
 def _posted(

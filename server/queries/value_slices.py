@@ -110,7 +110,9 @@ def leaves(stock: Iterable[StockRow], valuation: Valuation) -> list[Leaf]:
 def _contained(row: StockRow, valuation: Valuation) -> dict[str, int]:
     """Thousandths of each material component in the pieces of a stock row, by the bill of their release."""
     routing = valuation.routing(row)
-    bill = valuation.master_data.product(row.product, valuation.at_us if row.released_us is None else row.released_us)
+    bill = valuation.master_data.product(
+        row.product, valuation.costs_us if row.released_us is None else row.released_us
+    )
     first = routing.operations[0].op if routing is not None and routing.operations else 0
     each: dict[tuple[int, str], int] = {}
     for material in bill.bom if bill else ():

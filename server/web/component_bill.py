@@ -33,7 +33,7 @@ def bill_address(component: str) -> str:
 def page() -> str:
     """The bill of a component that is made here."""
     bill, valuation = _asked()
-    names = DisplayNames(valuation.master_data, valuation.at_us)
+    names = DisplayNames(valuation.master_data, valuation.costs_us)
     product = valuation.master_data.product(bill.component, valuation.at_us)
     components = {line.component for line in bill.lines if line.material}
     return render_template(
@@ -44,7 +44,7 @@ def page() -> str:
         bill=bill,
         product=product,
         product_of=lambda name: valuation.master_data.product(name, valuation.at_us),
-        made_here=made_here(components, valuation.master_data, valuation.at_us),
+        made_here=made_here(components, valuation.master_data, valuation.costs_us),
         address=bill_address,
         file=f"{PATH}.csv?{urlencode({'component': bill.component} | past_words())}",
         **names.for_templates(),
@@ -72,7 +72,7 @@ def _asked() -> tuple[ComponentBill, Valuation]:
         past = asked_past(connection, now_us)
         valuation, stock = past_stock(connection, past.known, past.at_us, now_us)
     name = request.args.get("component", "")
-    bill = component_bill(name, leaves(stock, valuation), valuation.master_data, valuation.at_us)
+    bill = component_bill(name, leaves(stock, valuation), valuation.master_data, valuation.costs_us)
     if bill is None:
         came, expected = f"the component {name[:80]!r}", "a component that is a product with a bill or costs of its own"
         raise ApiError(404, came, expected, "Choose one on /value?by=component.")

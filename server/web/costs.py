@@ -88,7 +88,7 @@ def set_price() -> Answer | tuple[str, int]:
     from_us = now_us if entry.holds_from_us is None else entry.holds_from_us
     priced = valuation.master_data.extended(Definition(COST, from_us, (now_us, _NEWEST, 0), entry.data))
     in_process = [row for row in stock if row.in_process]
-    flash(_said(entry, valuation.total(in_process), Valuation(priced, now_us).total(in_process)))
+    flash(_said(entry, valuation.total(in_process), Valuation(priced, now_us + 1).total(in_process)))
     return redirect(PATH)
 
 

@@ -36,8 +36,8 @@ def page() -> str:
     number = page_number()
     missing, valuation = _missing()
     listing = Listing(number, len(missing), words | past_words(), PATH)
-    names = DisplayNames(valuation.master_data, valuation.at_us)
-    differences = [] if words else price_differences(valuation.master_data, valuation.at_us)
+    names = DisplayNames(valuation.master_data, valuation.costs_us)
+    differences = [] if words else price_differences(valuation.master_data, valuation.costs_us)
     return render_template(
         "missing_costs.html",
         page="board",
@@ -74,7 +74,7 @@ def file(form: str) -> Response:
     if name == "differences":
         differ = [
             (one.price.component, one.price.product, *map(amount, (one.typed_micros, one.bill_micros, one.micros)))
-            for one in price_differences(valuation.master_data, valuation.at_us)
+            for one in price_differences(valuation.master_data, valuation.costs_us)
         ]
         return table_file(form, "price-differences", DIFFERENCE_COLUMNS, differ)
     if name == "missing":

@@ -57,10 +57,10 @@ def page() -> str:
     rows = ranked(slices, valuation)
     listing = Listing(number, len(rows), _query(asked), PATH)
     columns, rest = _columns(slices.total.parts)
-    names = DisplayNames(valuation.master_data, valuation.at_us)
+    names = DisplayNames(valuation.master_data, valuation.costs_us)
 
     def name(by: ValueBy, key: str | None) -> str:
-        return key_name(by, key, names, valuation.master_data, valuation.at_us)
+        return key_name(by, key, names, valuation.master_data, valuation.costs_us)
 
     return render_template(
         "value.html",
@@ -164,7 +164,7 @@ def _opened(asked: Asked, key: str | None) -> str:
 def _made_here(by: ValueBy, rows: Iterable[ValueRow], valuation: Valuation) -> frozenset[str]:
     """The components of the rows that have a bill of their own."""
     components = (row.key for row in rows if row.key) if by == ValueBy.COMPONENT else ()
-    return made_here(components, valuation.master_data, valuation.at_us)
+    return made_here(components, valuation.master_data, valuation.costs_us)
 
 
 def _against(asked: Asked, at_us: int) -> str:

@@ -85,11 +85,12 @@ def test_a_person_is_told_what_does_not_fit(store, entry, said):
 
 def test_nothing_is_entered_from_before_a_closed_period(store):
     close_period(store, Entry("period.close", {"why": "month end"}, "Kim", 1_000_000))
-    record(store, "note", {"item": "WO-1", "text": "x"}, "Kim", 1_000_000)
+    record(store, "note", {"item": "WO-1", "text": "x"}, "Kim", 1_000_001)
+    record(store, "cost.set", {"component": "bar", "micros": 1}, "Kim", 1_000_000)
     with pytest.raises(EntryRefused) as caught:
-        record(store, "note", {"item": "WO-1", "text": "x"}, "Kim", 999_999)
+        record(store, "note", {"item": "WO-1", "text": "x"}, "Kim", 1_000_000)
     assert str(caught.value) == (
-        "note that holds from 1970-01-01 00:00:00 UTC; expected a time not before 1970-01-01 00:00:01 UTC, where the"
+        "note that holds from 1970-01-01 00:00:01 UTC; expected a time after 1970-01-01 00:00:01 UTC, where the"
         " last closed period ends. Enter it as of now, or reopen the period."
     )
     record(store, "period.reopen", {"why": "x"}, "Kim")

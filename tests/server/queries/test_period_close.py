@@ -20,6 +20,7 @@ from server.queries.closed_periods import close_that_holds, closed_period, close
 from server.queries.restatement import restatement
 from server.queries.roll_forward import Period, RollBy, roll_forward
 from server.queries.stock_listing import encode_listing, figures_of, read_listing
+from server.queries.value_entries import ValueLine
 from station.core.event import decode
 
 WHY = {"why": "month end"}
@@ -231,6 +232,11 @@ def test_a_close_without_a_reason_with_figures_or_in_the_future_is_refused(store
         record_entries(store, [Entry("period.close", data, "Kim", at_us)])
 
 
+def test_a_close_ends_before_what_is_entered_next(store):
+    with pytest.raises(EntryRefused, match="in the future"):
+        record_entries(store, [Entry("period.close", WHY, "Kim", store.clock.utc_us() + 30_000_000)])
+
+
 def test_a_close_is_entered_alone(store):
     close = Entry("period.close", WHY, "Kim", 5)
     with pytest.raises(EntryRefused, match="among other entries"):
@@ -282,6 +288,54 @@ def test_an_entry_that_acts_on_nothing_before_the_close_is_no_cause(small):
     assert before[1].keys() == {"late_scans"}
     small.say("note", item="WO-1", text="ask the saw")
     small.say("order.change", order="WO-1", priority=2)
+    small.settle()
+    assert restated(small, pos) == before
+
+
+@pytest.mark.parametrize("entered", ["before the close", "after the close"])
+def test_a_price_from_the_end_of_a_period_on_is_of_the_next_one(small, entered):
+    at_us = small.ago(hours=6)
+    small.scan("EARLY", "saw", small.ago(hours=9))
+    small.settle()
+    small.say(
+        "order.release", small.ago(hours=5), order="EARLY", product="bracket", qty_milli=10_000
+    )  # later than its scan
+    small.settle()
+    pos = closed(small, at_us) if entered == "after the close" else None
+    small.say("cost.set", at_us, component="bar", basis="unit", micros=3_000_000)
+    small.settle()
+    assert restated(small, pos or closed(small, at_us)) == (40, {}, 40)
+    with small.store.read() as connection:
+        known, revalued = projected_pos(connection), []
+        for begin_us, end_us in ((small.ago(hours=8), at_us), (at_us, small.now_us)):
+            roll = roll_forward(connection, Period(begin_us, end_us, small.now_us, known, known), RollBy.COMPONENT)
+            assert roll.gap == 0
+            revalued.append(roll.total.lines.get(ValueLine.REVALUED, 0))
+    assert revalued == [0, 20_000_000]
+
+
+AT_THE_END = {
+    "adjust": {"item": "WO-1", "stage": "saw", "qty_milli": 1000},
+    "note": {"item": "WO-1", "text": "x"},
+    "order.change": {"order": "WO-1", "qty_milli": 20_000},
+    "order.close": {"order": "WO-1", "how": "short"},
+}
+
+
+@pytest.mark.parametrize("what", AT_THE_END)
+def test_what_is_entered_about_the_very_end_of_a_closed_period_is_refused(small, what):
+    at_us = small.ago(hours=6)
+    closed(small, at_us)
+    with pytest.raises(EntryRefused, match="expected a time after"):
+        small.say(what, at_us, **AT_THE_END[what])
+    small.say(what, at_us + 1, **AT_THE_END[what])
+
+
+def test_an_order_released_from_the_end_of_a_period_on_is_not_in_it(small):
+    at_us = small.ago(hours=6)
+    pos = closed(small, at_us)
+    before = restated(small, pos)
+    small.release("WO-2", qty=5, at_us=at_us)
     small.settle()
     assert restated(small, pos) == before
 
