@@ -46,7 +46,7 @@ def _answer(connection: Connection) -> journal_answer.JournalAnswer:
         if found is None:
             made = journal_of(connection, closed)
             if made is None:
-                came = f"period {closed.pos}, which an earlier version closed"
+                came = f"period {closed.pos}, whose movements are not stored"
                 raise ApiError(404, came, "a close with its movements", "Reopen it and close it again.")
             day = locale.local(made.to_us - 1).date().isoformat()
             return journal_answer.made_answer(made, closed.pos, locale.currency, day)

@@ -44,8 +44,22 @@ class _Balance(msgspec.Struct, forbid_unknown_fields=True):
 ACCOUNTS: dict[str, type[msgspec.Struct]] = {MAP: _AccountMap, BALANCE: _Balance}
 
 
+def account_mistake(data: dict[str, Any]) -> tuple[str, str, str] | None:
+    """What came, what was expected and what to do, of an account with a character that cannot be seen; None without one.
+
+    >>> account_mistake({"account": "1300"}), account_mistake({"account": "1300\\n"})[0]
+    (None, "the account '1300\\\\n'")
+    """
+    account = data.get("account")
+    if account is None or account.isprintable():
+        return None
+    return f"the account {account!r}", "characters that can be seen", "Type it again."
+
+
 def map_mistake(data: dict[str, Any]) -> tuple[str, str, str] | None:
     """What came, what was expected and what to do, of fields that do not fit together; None where they do."""
+    if (mistake := account_mistake(data)) is not None:
+        return mistake
     if data["line"] == ROUNDING and (data.get("component") or data.get("stage")):
         came = "account.map of the rounding for a component or a stage"
         return came, "one account for all rounding", "Leave out `component` and `stage`."

@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from server.ledger.account_check import ACCOUNTS, MAP, map_mistake
+from server.ledger.account_check import ACCOUNTS, BALANCE, MAP, account_mistake, map_mistake
 from server.ledger.cost_check import COSTS, cost_mistake
 from server.ledger.count_check import COUNTS
 from server.ledger.journal_check import JOURNALS
@@ -310,6 +310,7 @@ def mistakes(what: str, data: dict[str, Any]) -> tuple[str, str, str] | None:
     of_kind = {
         "pattern.define": _pattern, "answer": _answer, "routing.define": _routing, "site.define": site_mistake,
         "correct": _correct, "checkin": _checkin, "cost.set": cost_mistake, MAP: map_mistake,
+        BALANCE: account_mistake,
     }.get(what)  # fmt: skip
     if of_kind is not None:
         return of_kind(data)

@@ -49,10 +49,16 @@ def close_that_holds(connection: Connection, at_us: int) -> ClosedPeriod | None:
     return next((closed for closed in _closed(connection, at_us) if closed.holds), None)
 
 
-def stored_lines(connection: Connection, closed: ClosedPeriod) -> list[ListedStock] | None:
-    """The listing of a close; None where it is not the one whose hash was stored, which `wipline-hub verify` names."""
+def stored_listing(connection: Connection, closed: ClosedPeriod) -> bytes | None:
+    """The bytes of the listing of a close; None where their hash is not the stored one, which `wipline-hub verify` names."""
     content = listing_at(connection, closed.pos)
-    return None if content is None or sha256(content).hexdigest() != closed.listing else read_listing(content)
+    return None if content is None or sha256(content).hexdigest() != closed.listing else content
+
+
+def stored_lines(connection: Connection, closed: ClosedPeriod) -> list[ListedStock] | None:
+    """The lines of the listing of a close; None where it is not the stored one."""
+    content = stored_listing(connection, closed)
+    return None if content is None else read_listing(content)
 
 
 def _closed(connection: Connection, at_us: int | None = None) -> Iterator[ClosedPeriod]:

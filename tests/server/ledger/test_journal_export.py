@@ -3,49 +3,19 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from journal_shop import close, enter, journal_shop, journals, stands
 
 from server.journal_export import journal_of
 from server.ledger.entries import Entry, EntryRefused, record, record_all
-from server.ledger.journal_check import recorded_journals, standing
 from server.period_close import record_entries
 from server.projection.rebuild import rebuild
 from server.queries.closed_periods import closed_period
 from station.core.master_data import NAMED_BY
 
-LINES = ("late", "material", "labour", "overhead", "outside", "finished", "normal_scrap", "abnormal_scrap", "counts",
-         "closes", "revaluation", "rounding")  # fmt: skip
-
 
 @pytest.fixture
 def shop(shop_writer):
-    """A shop with a scan in each of three periods, and accounts."""
-    for number, hours in enumerate((90, 60, 30)):
-        shop_writer.release(f"WO-{number}", qty=10, at_us=shop_writer.ago(hours=hours + 2))
-        shop_writer.scan(f"WO-{number}", "saw", shop_writer.ago(hours=hours))
-    shop_writer.settle()
-    for number, line in enumerate(LINES, 4000):
-        enter(shop_writer, "account.map", line=line, account=str(number))
-    enter(shop_writer, "account.map", line="wip", account="1300")
-    return shop_writer
-
-
-def enter(shop, what, at_us=None, **data):
-    place = record_entries(shop.store, [Entry(what, data, "Kim", at_us)])[0]
-    shop.settle()
-    return place.pos
-
-
-def close(shop, hours):
-    return enter(shop, "period.close", shop.ago(hours=hours), why="month end")
-
-
-def journals(shop):
-    with shop.store.read() as connection:
-        return recorded_journals(connection)
-
-
-def stands(shop):
-    return [data["number"] for data in standing(journals(shop))]
+    return journal_shop(shop_writer)
 
 
 def test_an_export_has_a_number_and_the_lines_of_the_period(shop):
