@@ -105,6 +105,8 @@ _ALL = (
             Column("unit", cell_parsers.name, required=True),
             Column("decimals", cell_parsers.decimals),
             Column("routing", cell_parsers.name),
+            Column("withdrawn", cell_parsers.yes_or_no),
+            Column("replaced_by", cell_parsers.name),
         ),
     ),
     FileSchema(

@@ -40,6 +40,7 @@ class KnownNames:
     routing_of: dict[str, str | None]  # by product
     decimals_of: dict[str, int]  # by product
     components_of: dict[str, frozenset[str]]  # by product
+    replaced_by: dict[str, str | None]  # by product
 
     def operations_of(self, product: str) -> frozenset[int] | None:
         """The operation numbers of a product's routing; None where product or routing is unknown or incomplete."""
@@ -95,6 +96,7 @@ def _products(rows: Rows, current: CurrentState) -> dict[str, Any]:
     return {
         "routing_of": {product: data.get("routing") for product, data in products.items()},
         "decimals_of": {product: data.get("decimals", 0) for product, data in products.items()},
+        "replaced_by": {product: data.get("replaced_by") for product, data in products.items()},
     }
 
 

@@ -1,7 +1,8 @@
 """Validation across the sheets of a shop folder: one function for each rule, which yields its mistakes.
 
 A referenced name must be defined in the folder or in the hub. An operation must belong to the product's routing. An assembly
-must not contain itself. A badge belongs to one person. Cards, patterns and codes must be valid.
+must not contain itself, and a product must not replace itself. A badge belongs to one person. Cards, patterns and codes must
+be valid.
 """
 
 import difflib
@@ -103,6 +104,21 @@ def assemblies(rows: Rows, known: KnownNames, _: CurrentState) -> Iterator[Impor
         if path:
             came = f"{product} made of {' of '.join(path)}"
             yield row.mistake("component", came, "no product that contains itself", "remove one of these lines")
+
+
+def replacements(rows: Rows, known: KnownNames, _: CurrentState) -> Iterator[ImportMistake]:
+    """The product that replaces another one is known, and no product replaces itself through others."""
+    for row in rows.get("products.csv", []):
+        yield from _unknown(row, "replaced_by", known.products)
+        product = row.values.get("product")
+        chain = [row.values.get("replaced_by")]
+        while chain[-1] is not None and chain[-1] != product and chain[-1] not in chain[:-1]:
+            chain.append(known.replaced_by.get(chain[-1]))
+        if product is not None and chain[-1] == product:
+            came = f"{product} replaced by {', then by '.join(map(str, chain))}"
+            yield row.mistake(
+                "replaced_by", came, "a replacement that does not lead back to it", "name the product that is made now"
+            )
 
 
 def _cyclic(known: KnownNames) -> set[str]:
@@ -327,7 +343,8 @@ def _card(row: TableRow, column: str, known: KnownNames) -> Iterator[ImportMista
 
 
 CHECKS: tuple[Check, ...] = (
-    references, operations, materials, assemblies, costs, orders, lookalikes, items, badges, patterns, codes, cards,
+    references, operations, materials, assemblies, replacements, costs, orders, lookalikes, items, badges,
+    patterns, codes, cards,
 )  # fmt: skip
 
 

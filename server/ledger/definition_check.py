@@ -31,7 +31,22 @@ def _reread(_names: ShopNames, data: dict[str, Any]) -> Refusal | None:
 
 
 def _product(names: ShopNames, data: dict[str, Any]) -> Refusal | None:
-    return names.unknown(f"product.define of {data['product']}", ROUTING, data.get("routing") or None)
+    """Its routing is known, and so is the product that replaces it, which does not lead back to it."""
+    name, replaced_by = data["product"], data.get("replaced_by")
+    came = f"product.define of {name}"
+    refused = names.unknown(came, ROUTING, data.get("routing") or None)
+    if refused is not None or replaced_by is None:
+        return refused
+    if replaced_by != name and (refused := names.unknown(f"{came} that is replaced", PRODUCT, replaced_by)):
+        return refused
+    chain = [replaced_by]
+    while chain[-1] != name:
+        after = names.of(PRODUCT).get(chain[-1], {}).get("replaced_by")
+        if not isinstance(after, str) or after in chain:
+            return None
+        chain.append(after)
+    expected = "a replacement that does not lead back to it"
+    return Refusal(f"{came} replaced by {', then by '.join(chain)}", expected, "Name the product that is made now.")
 
 
 def _person(names: ShopNames, data: dict[str, Any]) -> Refusal | None:

@@ -54,6 +54,8 @@ class _Product(_Fields):
     decimals: Annotated[int, msgspec.Meta(ge=0, le=3)] | None = None
     routing: str | None = None
     bom: list[_Material] | None = None
+    withdrawn: bool | None = None
+    replaced_by: Name | None = None
 
 
 class _Operation(_Fields):

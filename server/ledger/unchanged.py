@@ -32,7 +32,7 @@ MOST_LATER = 2_000  # bindings of other codes that are compared, behind the one 
 _SAME = "It is so already: there is nothing to do."
 # Fields that may be left out, and the value that they have then (`station.core.ledger.routing`, `costs`).
 _DEFAULTS: dict[str, dict[str, Any]] = {
-    "product.define": {"name": "", "unit": "pcs", "decimals": 0, "bom": []},
+    "product.define": {"name": "", "unit": "pcs", "decimals": 0, "bom": [], "withdrawn": False},
     "stage.define": {"name": "", "type": "process", "strict": False},
     "person.define": {"roles": []},
     COST: {"basis": "unit", "withdrawn": False},

@@ -21,6 +21,7 @@ PAGES = (
     "/without-cost",
     "/costs",
     "/costs/operations",
+    "/products",
     "/rollforward",
     "/rollforward?by=operation",
     "/rollforward/expense",

@@ -105,7 +105,10 @@ class MaterialLine(msgspec.Struct, frozen=True):
 
 
 class Product(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A product: its unit, the decimals shown, its routing and its bill of material."""
+    """A product: its unit, the decimals shown, its routing and its bill of material.
+
+    `withdrawn`: it is not made any more. `replaced_by`: the product that takes its place.
+    """
 
     product: str
     name: str = ""
@@ -113,3 +116,5 @@ class Product(msgspec.Struct, frozen=True, omit_defaults=True):
     decimals: int = 0
     routing: str | None = None
     bom: tuple[MaterialLine, ...] = ()
+    withdrawn: bool = False
+    replaced_by: str | None = None

@@ -96,6 +96,22 @@ def test_every_mistake_of_every_file_is_in_one_list():
             ),
         ),
         (
+            "products.csv",
+            b"product,name,unit,routing,replaced_by\nP,Plate,pcs,r,\nQ,Rod,m,r,R\n",
+            (
+                "products.csv, line 3, column 5 (replaced_by): came 'R', expected a product of products.csv or of the hub; "
+                "add it to products.csv."
+            ),
+        ),
+        (
+            "products.csv",
+            b"product,name,unit,routing,replaced_by\nP,Plate,pcs,r,Q\nQ,Rod,m,r,P\n",
+            (
+                "products.csv, line 2, column 5 (replaced_by): came P replaced by Q, then by P, expected a replacement "
+                "that does not lead back to it; name the product that is made now."
+            ),
+        ),
+        (
             "costs.csv",
             b"component,product,op,amount\nsteel,,,1\nlabour,P,,2\n",
             "costs.csv, line 3, column 3 (op): came an empty cell, expected the operation whose labour this is; fill it in.",

@@ -115,3 +115,28 @@ def test_a_tag_that_was_bound_at_a_bench_is_unbound(refused, shop_writer):
     shop_writer.scan("WO-1", "saw", shop_writer.ago(hours=1), action="bind", carrier="TAG-1")
     shop_writer.settle()
     assert refused(("code.bind", {"code": "TAG-1"})) is None
+
+
+def replaced(product, by=None):
+    return "product.define", {"product": product} | ({"replaced_by": by} if by else {})
+
+
+def test_a_product_is_replaced_by_one_of_the_shop_and_not_by_itself(refused, shop_writer):
+    assert refused(replaced("tube", "lid")) == (
+        "product.define of tube that is replaced with the product 'lid'",
+        PRODUCTS,
+    )
+    circle = "a replacement that does not lead back to it"
+    assert refused(replaced("tube", "tube")) == ("product.define of tube replaced by tube", circle)
+    assert refused(replaced("tube", "bracket")) is None
+    assert refused(replaced("bracket", "tube")) == (
+        "product.define of bracket replaced by tube, then by bracket",
+        circle,
+    )
+    assert refused(replaced("lid", "frame"), replaced("frame", "lid"))[1] == circle
+    assert refused(replaced("lid", "frame"), replaced("frame", "tube")) is None
+    assert refused(replaced("bracket", "lid"))[0].endswith(
+        "replaced by lid, then by frame, then by tube, then by bracket"
+    )
+    # After both entries of the request the replacement has the other direction.
+    assert refused(replaced("bracket", "tube"), ("product.define", {"product": "tube", "withdrawn": True})) is None

@@ -23,7 +23,7 @@ OF_A_FORM = {"orders_ask.html", "orders_done.html", "travellers_ask.html", "labe
 FILES = (
     "/orders.{}", "/stage.{}?stage=saw", "/stage.{}?stage=saw&list=calls", "/without-cost.{}",
     "/without-cost.{}?list=missing", "/without-cost.{}?list=differences", "/costs.{}", "/costs/operations.{}",
-    "/rollforward/expense.{}", "/month-end.{}",
+    "/products.{}", "/rollforward/expense.{}", "/month-end.{}",
     "/journal.{}", "/journal.{}?list=accounts", "/journal.{}?list=journals", "/counts.{}", "/count.{}?count=C-1",
     "/unknown-codes.{}",
     "/value.{}?by=component", "/value.{}?by=item", "/change.{}", "/stations.{}", "/stations.{}?list=devices", "/carriers.{}",
