@@ -150,7 +150,11 @@ class Valuation:
         return add(value for row in self.overrun_rows(stock) if (value := self.of(row)) is not None)
 
     def overrun_rows(self, stock: Iterable[Row]) -> list[Row]:
-        """The stock in process above the ordered quantity, as rows with that quantity.
+        """The stock in process above the ordered quantity, as rows with that quantity."""
+        return [row._replace(qty_milli=over) for row, over in self.overrun_parts(stock)]
+
+    def overrun_parts(self, stock: Iterable[Row]) -> list[tuple[Row, int]]:
+        """The rows of stock in process of which something is above the ordered quantity, and how much (thousandths).
 
         Finished pieces use up an item's overrun first; the rest is taken from the stock furthest along the routing.
         """
@@ -165,7 +169,7 @@ class Valuation:
                 over = min(left, row.qty_milli or 0)
                 if over > 0:
                     left -= over
-                    rows.append(row._replace(qty_milli=over))
+                    rows.append((row, over))
         return rows
 
 

@@ -22,6 +22,7 @@ PAGES = (
     "/costs",
     "/costs/operations",
     "/products",
+    "/obsolete?days=1",
     "/rollforward",
     "/rollforward?by=operation",
     "/rollforward/expense",

@@ -13,7 +13,7 @@ LISTS = (
     "/api/v1/stages",
     "/api/v1/stations",
 )
-VALUE = ("/value", "/value.csv", "/api/v1/value")
+VALUE = ("/value", "/value.csv", "/api/v1/value", "/obsolete", "/obsolete.csv", "/api/v1/obsolete")
 PAGES = (
     "/",
     "/wall",

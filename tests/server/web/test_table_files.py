@@ -25,6 +25,7 @@ FILES = (
     "/without-cost.{}?list=missing", "/without-cost.{}?list=differences", "/costs.{}", "/costs/operations.{}",
     "/products.{}", "/rollforward/expense.{}", "/month-end.{}",
     "/journal.{}", "/journal.{}?list=accounts", "/journal.{}?list=journals", "/counts.{}", "/count.{}?count=C-1",
+    "/obsolete.{}?days=1", "/obsolete.{}?list=reasons",
     "/unknown-codes.{}",
     "/value.{}?by=component", "/value.{}?by=item", "/change.{}", "/stations.{}", "/stations.{}?list=devices", "/carriers.{}",
     "/people.{}", "/rules.{}", "/labels.{}?kind=product", "/labels.{}?kind=card", "/changes.{}", "/item.{}?code=WO-1",
