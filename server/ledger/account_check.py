@@ -1,7 +1,7 @@
 """Account check: the fields of the entries from which the journal of a period is made.
 
-`account.map` names the account of a line of the roll-forward: of work in process itself (`wip`), or of what stands against
-it. It holds for one component, one stage (a cost centre), both, or all.
+`account.map` names the account of a line of the roll-forward: of work in process itself (`wip`), of what stands against it,
+or of a write-down. It holds for one component, one stage (a cost centre), both, or all.
 
 >>> map_mistake({"line": "labour"})[0], map_mistake({"line": "labour", "account": "5100"})
 ('account.map without an account', None)
@@ -15,11 +15,12 @@ from server.ledger.print_schema import Name
 
 MAP, BALANCE = "account.map", "account.balance"
 WIP, ROUNDING = "wip", "rounding"
+WRITE_DOWN, ALLOWANCE = "write_down", "write_down_allowance"  # of the proposed write-down; no journal posts them
 MOST_ACCOUNT = 40  # characters
 
 Line = Literal[
     "wip", "late", "material", "labour", "overhead", "outside", "finished", "normal_scrap", "abnormal_scrap", "counts",
-    "closes", "revaluation", "rounding",
+    "closes", "revaluation", "rounding", "write_down", "write_down_allowance",
 ]  # fmt: skip
 Account = Annotated[str, msgspec.Meta(min_length=1, max_length=MOST_ACCOUNT, pattern=r"^\S(?:.*\S)?$")]
 MOST_MICROS = 2**62

@@ -161,15 +161,21 @@ def _together(one: ObsoleteRow, other: ObsoleteRow) -> ObsoleteRow:
     )  # fmt: skip
 
 
-def obsolete_stock(found: Iterable[ObsoleteRow], chosen: Chosen, step: int = 1) -> ObsoleteStock:
-    """The chosen rows, and the totals by reason of what has the chosen stage and product. Values are multiples of `step`."""
-    of_place = [
+def chosen_rows(found: Iterable[ObsoleteRow], chosen: Chosen) -> list[ObsoleteRow]:
+    """The chosen ones of these rows, in their order."""
+    return [
         one
         for one in found
         if (not chosen.stage or one.row.stage == chosen.stage)
         and (not chosen.product or one.row.product == chosen.product)
+        and (chosen.reason is None or chosen.reason in one.reasons)
     ]
-    shown = [one for one in of_place if chosen.reason is None or chosen.reason in one.reasons]
+
+
+def obsolete_stock(found: Iterable[ObsoleteRow], chosen: Chosen, step: int = 1) -> ObsoleteStock:
+    """The chosen rows, and the totals by reason of what has the chosen stage and product. Values are multiples of `step`."""
+    of_place = chosen_rows(found, chosen._replace(reason=None))
+    shown = chosen_rows(of_place, chosen)
     divisor = MILLI * step
     values = [micros * step for micros in shares((one.amount for one in shown), divisor)]
     occur = [reason for reason in Reason if any(reason in one.reasons for one in of_place)]

@@ -66,6 +66,7 @@ def page() -> str:
         opened=lambda total: _with(words, reason=total.reason),
         of_all=_with(words, reason=""),
         every=_with(words, reason="", stage="", product=""),
+        write_down=f"{PATH}/write-down?{urlencode(words)}",
         file=f"{PATH}.csv?{urlencode(words)}",
         reasons_file=f"{PATH}.csv?{urlencode(words | {'list': 'reasons'})}",
         **names.for_templates(),

@@ -23,6 +23,7 @@ PAGES = (
     "/costs/operations",
     "/products",
     "/obsolete?days=1",
+    "/obsolete/write-down?days=1",
     "/rollforward",
     "/rollforward?by=operation",
     "/rollforward/expense",

@@ -69,7 +69,8 @@ def holds(made):
 
 
 def test_the_lines_of_the_account_map_are_those_of_the_roll_forward():
-    assert set(Line.__args__) == {*ValueLine, "wip", "rounding"} - {"moved"}
+    of_write_down = {"write_down", "write_down_allowance"}
+    assert set(Line.__args__) == {*ValueLine, "wip", "rounding", *of_write_down} - {"moved"}
 
 
 @pytest.mark.parametrize("seed", range(4))
