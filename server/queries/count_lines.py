@@ -110,11 +110,14 @@ def visible_lines(count: Count, lines: list[CountLine]) -> list[CountLine]:
     return sorted(hidden, key=lambda line: (line.item, line.stage))
 
 
-def open_counts(connection: Connection, now_us: int) -> list[OpenCount]:
-    """The counts that go on, each with its lines that do not agree so far and their value."""
+def open_counts(connection: Connection, now_us: int, at_us: int | None = None) -> list[OpenCount]:
+    """The counts that go on, each with its lines that do not agree so far and their value.
+
+    `at_us`: those that went on at this time (UTC us), None: now; of one that has ended since, its lines at its end.
+    """
     found = []
     for count in all_counts(connection):
-        if count.ended_us is None:
+        if count.goes_on_at(now_us if at_us is None else at_us):
             lines = visible_lines(count, count_lines(connection, count, now_us))
             found.append(
                 OpenCount(count, len([line for line in lines if line.kind in IS_OPEN]), differing_micros(lines))

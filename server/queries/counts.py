@@ -42,6 +42,10 @@ class Count(NamedTuple):
         """Whether what the ledger expects is not shown yet."""
         return self.blind and self.how == GOES_ON
 
+    def goes_on_at(self, at_us: int) -> bool:
+        """Whether it is opened and not ended at a time (UTC us)."""
+        return self.opened_us <= at_us and (self.ended_us is None or self.ended_us > at_us)
+
     def covers(self, stage: str | None) -> bool:
         """Whether a stage is in its scope."""
         return stage is not None and (not self.stages or stage in self.stages)

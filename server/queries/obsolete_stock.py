@@ -115,6 +115,13 @@ def obsolete_rows(
     return sorted(groups.values(), key=lambda made: made.place)
 
 
+def excess_and_unmoved(stock: Iterable[StockRow], valuation: Valuation, days: int) -> list[ObsoleteRow]:
+    """The stock that is excess or was not moved for more than `days`, with the figures that `obsolete_rows` has for both."""
+    both = (Reason.EXCESS, Reason.NOT_MOVED)
+    rows = obsolete_rows(stock, valuation, days, date.min, {})
+    return [one for one in rows if any(reason in both for reason in one.reasons)]
+
+
 def _reasons(
     row: StockRow, valuation: Valuation, days: int, today: date, ended: Mapping[str, Reason]
 ) -> tuple[Reason, ...]:

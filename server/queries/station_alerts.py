@@ -200,12 +200,16 @@ def last_seen_us(row: dict[str, Any]) -> int | None:
     return max((at for at in seen if at is not None), default=None)
 
 
+def is_silent(row: dict[str, Any], now_us: int) -> bool:
+    """Whether a station that had contact once did not report when it should have: a heartbeat is due every 30 s."""
+    seen_us = last_seen_us(row)
+    return seen_us is not None and now_us - seen_us > SILENT_S * 1_000_000
+
+
 def _silent(row: dict[str, Any], now_us: int) -> Iterator[Alert]:
     seen_us = last_seen_us(row)
-    if seen_us is None:
-        return
-    age = (now_us - seen_us) // 1_000_000
-    if age > SILENT_S:
+    if seen_us is not None and is_silent(row, now_us):
+        age = (now_us - seen_us) // 1_000_000
         safe = sum(log["accepted_thru"] for log in row["logs"])
         events = "1 event up to then is" if safe == 1 else f"{safe:,} events up to then are"
         yield Alert(

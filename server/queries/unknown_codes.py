@@ -31,11 +31,11 @@ class UnknownCode(NamedTuple):
     near: str | None
 
 
-def count_unknown(connection: Connection) -> int:
-    """The number of unknown codes."""
+def count_unknown(connection: Connection, until_us: int | None = None) -> int:
+    """The number of unknown codes. `until_us`: of those that were scanned up to a time (UTC us)."""
     c = finding.c
     query = select(func.count(c.item.distinct())).where(c.rule == RULE)
-    return int(connection.execute(query).scalar_one())
+    return int(connection.execute(query if until_us is None else query.where(c.key_us <= until_us)).scalar_one())
 
 
 def newest_unknown(connection: Connection, start: int, most: int | None) -> list[UnknownCode]:

@@ -1,7 +1,7 @@
 """Page of the month end: what is not safe to close on, the form that closes a period, and what each close stored."""
 
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, timedelta
 from decimal import Context, Decimal
 from urllib.parse import urlencode
 
@@ -15,8 +15,7 @@ from server.auth.roles import needed_for
 from server.context import current_hub
 from server.ledger.entries import Entry, last_close
 from server.ledger.period_listings import CLOSE
-from server.queries.as_known_at import past_stock
-from server.queries.close_checks import ClosingShop, close_checks
+from server.queries.close_checks import LISTED, STALE_DAYS, Check, close_checks, closing_shop
 from server.queries.closed_periods import ClosedPeriod, closed_period, closed_periods, stored_lines
 from server.queries.restatement import Cause, restatement
 from server.queries.stock_listing import ListedStock
@@ -30,6 +29,15 @@ from server.web.template_filters import read_lag, shop_locale
 blueprint = Blueprint("month_end", __name__)
 PATH = "/month-end"
 REOPEN = "period.reopen"
+ITEMS = f"{PATH}/items"
+# Of each check the page with its list; a word `as_of` is added where the list can be of the end of the period.
+LISTS: dict[Check, tuple[str, dict[str, str], bool]] = {
+    Check.UNKNOWN: ("/unknown-codes", {}, False),
+    Check.NO_COST: ("/without-cost", {}, True),
+    Check.OVERRUN: ("/obsolete", {"reason": "excess"}, True),
+    Check.STALE: ("/obsolete", {"reason": "not_moved", "days": str(STALE_DAYS)}, True),
+    Check.COUNTING: ("/counts", {}, False),
+}
 COLUMNS = (
     "until", "recorded", "by", "why", "holds", "value", "items", "unvalued_items", "position", "head", "version",
     "listing_sha256",
@@ -49,10 +57,10 @@ CAUSES = {
 
 @blueprint.get(PATH)
 @readers
-@query_words("period", "page")
+@query_words("until", "period", "page")
 def page() -> str:
-    """What is open, the form, the closes; with `period` (the position of a close) that one and its restatement."""
-    return _page({"until": "", "why": ""}, None)
+    """What is open at the end of a day (`until`) or now, the form, the closes; with `period` that one and what changed."""
+    return _page({"until": chosen_day(), "why": ""}, None)
 
 
 @blueprint.get(f"{PATH}.{FORMS}")
@@ -123,20 +131,26 @@ def reopen() -> Answer | tuple[str, int]:
 
 def _page(typed: dict[str, str], trouble: ApiError | None) -> str:
     now_us, number = current_hub().clock.utc_us(), page_number()
+    end_us = past_end(typed["until"], now_us)
     with current_hub().store.read() as connection:
         read_lag(connection)
-        valuation, stock = past_stock(connection, None, None, now_us)
-        checks = close_checks(ClosingShop(connection, stock, valuation, devices.overview(connection), now_us))
+        shop = closing_shop(connection, devices.overview(connection), end_us, now_us)
+        checks = close_checks(shop)
         closes, closed_us = closed_periods(connection), last_close(connection)
         shown = _asked(closes)
         lines = None if shown is None else stored_lines(connection, shown)
         restated = None if shown is None or lines is None else restatement(connection, shown, lines)
-    listing = Listing(number, len(closes), {}, PATH)
+    listing = Listing(number, len(closes), {"until": typed["until"]}, PATH)
     return render_template(
         "month_end.html",
         page="value",
         now_us=now_us,
-        checks=checks,
+        end_us=end_us,
+        yesterday=(shop_locale().today(now_us) - timedelta(days=1)).isoformat(),
+        value=shop.valuation.total(shop.stock),
+        items=len({row.item for row in shop.stock}),
+        value_address="/value" if end_us is None else f"/value?as_of={end_us}",
+        checks=[(check, _list_of(check.check, typed["until"], end_us)) for check in checks],
         closes=closes[listing.start : listing.last],
         listing=listing,
         shown=shown,
@@ -148,6 +162,34 @@ def _page(typed: dict[str, str], trouble: ApiError | None) -> str:
         typed=typed,
         trouble=trouble.trouble if trouble else None,
     )
+
+
+def chosen_day() -> str:
+    """The day of the query, at whose end the period ends; "" for now. Raises `ApiError` 400 for one that is not over."""
+    text = request.args.get("until", "").strip()
+    if text and past_end(text, current_hub().clock.utc_us()) is None:
+        _end_of(text)
+        raise ApiError(400, f"the day {text}, which is not over", "a day that is over", "Leave it out for now.")
+    return text
+
+
+def past_end(text: str, now_us: int) -> int | None:
+    """The end of a typed day (UTC us); None for an empty text and for what is no day, or one that is not over."""
+    try:
+        end_us = _end_of(text)
+    except ApiError:
+        return None
+    return end_us if end_us is not None and end_us <= now_us else None
+
+
+def _list_of(check: Check, until: str, end_us: int | None) -> str:
+    """The address of the list of a check."""
+    if check in LISTED:
+        words = {"check": check.value} | ({"until": until} if end_us is not None else {})
+        return f"{ITEMS}?{urlencode(words)}"
+    path, words, is_past = LISTS[check]
+    words = words | ({"as_of": str(end_us)} if is_past and end_us is not None else {})
+    return f"{path}?{urlencode(words)}" if words else path
 
 
 def _asked(closes: list[ClosedPeriod]) -> ClosedPeriod | None:

@@ -12,7 +12,7 @@ from server.auth import devices
 from server.auth.gate import readers
 from server.clock.watch import why_in_doubt
 from server.context import current_hub
-from server.queries.station_alerts import SILENT_S, ahead, last_seen_us
+from server.queries.station_alerts import ahead, is_silent, last_seen_us
 from server.query_words import query_words
 from server.web.listing import Listing, page_number
 from server.web.table_file import FORMS, Cell, moment, table_file
@@ -106,7 +106,7 @@ def _row(row: dict[str, Any], now_us: int) -> dict[str, Any]:
         "anchor": quote(row["station"], safe=""),
         "revoked": row["revoked_us"] is not None,
         "seen_us": seen_us,
-        "silent": seen_us is not None and now_us - seen_us > SILENT_S * 1_000_000,
+        "silent": is_silent(row, now_us),
         "waiting": waiting,
         "oldest_s": heartbeat.get("oldest_waiting_s") if waiting else None,
         "gaps": len(gaps),

@@ -29,6 +29,7 @@ PAGES = (
     "/rollforward/expense",
     "/month-end",
     "/journal",
+    "/month-end/items?check=unsent",
     "/counts",
     "/unknown-codes",
     "/people",

@@ -6,9 +6,6 @@ import re
 import pytest
 
 from server.db.schema import period
-from server.projection.tables import DAY_US
-from server.queries.as_known_at import past_stock
-from server.queries.close_checks import ClosingShop, close_checks
 
 
 @pytest.fixture
@@ -121,42 +118,6 @@ def test_what_is_open_has_its_list_and_its_money(hub_app, shop):
     assert "1 code names nothing: their scans are not in process" in listed
     assert any(line.startswith("1 item has no full cost") for line in listed)
     assert any(line.startswith("1 item has more in process than was ordered € ") for line in listed)
-
-
-def test_stock_that_does_not_move_and_a_count_that_goes_on_are_said(shop):
-    shop.say("count.open", shop.ago(hours=2), count="C-1", stages=["saw"])
-    shop.settle()
-    with shop.store.read() as connection:
-        valuation, stock = past_stock(connection, None, None, shop.now_us)
-        of_days = {
-            days: close_checks(ClosingShop(connection, stock, valuation, [], shop.now_us + days * DAY_US))
-            for days in (20, 30)
-        }
-    assert [(check.sentence, check.address) for check in of_days[20]] == [("1 count goes on", "/counts")]
-    stale, counting = of_days[30]
-    assert (stale.sentence, stale.micros) == ("1 item has not moved for more than 30 days", 20_000_000)
-    assert counting.micros == 20_000_000  # nothing is counted yet
-
-
-def test_a_silent_station_and_unsent_scans_have_the_value_at_their_stages(shop):
-    shop.say("station.define", 0, station="saw-1", stage="saw")
-    shop.say("station.define", 0, station="test-1", stage="test")
-    shop.settle()
-
-    def station(name, seen_us, waiting):
-        return {"station": name, "revoked_us": None, "logs": [], "heartbeat": {"seen_us": seen_us, "waiting": waiting}}
-
-    with shop.store.read() as connection:
-        valuation, stock = past_stock(connection, None, None, shop.now_us)
-        hour_ago = shop.ago(hours=1)
-        stations = [station("saw-1", hour_ago, 7), station("test-1", shop.now_us, 2), station("new-1", hour_ago, 0)]
-        checks = close_checks(ClosingShop(connection, stock, valuation, stations, shop.now_us))
-        assert [(check.sentence.partition(":")[0], check.micros) for check in checks] == [
-            ("2 stations are silent", 20_000_000), ("9 scans are still on stations", 20_000_000),
-        ]  # fmt: skip
-        (alone,) = close_checks(ClosingShop(connection, stock, valuation, stations[1:2], shop.now_us))
-        assert alone.sentence == "2 scans are still on stations"
-        assert not alone.micros
 
 
 @pytest.mark.parametrize("period", ["0", "x", "9" * 60, "-1"])

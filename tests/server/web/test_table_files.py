@@ -23,7 +23,7 @@ OF_A_FORM = {"orders_ask.html", "orders_done.html", "travellers_ask.html", "labe
 FILES = (
     "/orders.{}", "/stage.{}?stage=saw", "/stage.{}?stage=saw&list=calls", "/without-cost.{}",
     "/without-cost.{}?list=missing", "/without-cost.{}?list=differences", "/costs.{}", "/costs/operations.{}",
-    "/products.{}", "/rollforward/expense.{}", "/month-end.{}",
+    "/products.{}", "/rollforward/expense.{}", "/month-end.{}", "/month-end/items.{}?check=unsent",
     "/journal.{}", "/journal.{}?list=accounts", "/journal.{}?list=journals", "/counts.{}", "/count.{}?count=C-1",
     "/obsolete.{}?days=1", "/obsolete.{}?list=reasons", "/obsolete/write-down.{}?days=1",
     "/obsolete/write-down.{}?days=1&list=parts", "/obsolete/write-down.{}?days=1&list=stock",
