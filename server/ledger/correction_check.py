@@ -12,6 +12,7 @@ from sqlalchemy import Connection, and_, select
 
 from server.db import schema
 from server.ledger.candidates import MOST_PENDING, Candidate, Refusal, pending_entries
+from server.ledger.journal_check import JOURNALS
 from server.ledger.shop_names import ShopNames
 from server.projection.internal_tables import correction, resent
 from server.projection.tables import event_item, item
@@ -36,8 +37,10 @@ INSTEAD = {
     "correct": "Correct the scan again, or void the correction.",
     "period.close": "Use period.reopen.",
     "period.reopen": "Use period.close.",
+    "journal.export": "Use journal.reverse.",
+    "journal.reverse": "Export the journal of the period again.",
 }
-PERIODS = ("period.close", "period.reopen")
+NEVER_VOIDED = frozenset({"period.close", "period.reopen", *JOURNALS})  # a void would leave what they did
 
 
 class CorrectionChecks:
@@ -59,7 +62,7 @@ class CorrectionChecks:
         """The reason to refuse an entry; None for an accepted one."""
         if entry.what == VOID:
             log, seq = entry.data["log"], entry.data["seq"]
-            return self._absent(VOID, log, seq) or self._of_period(log, seq)
+            return self._absent(VOID, log, seq) or self._never_voided(log, seq)
         if entry.what != CORRECT:
             return None
         refused = self._correction(entry.data)
@@ -82,13 +85,13 @@ class CorrectionChecks:
             "Take log and seq from the item's `events` in the API; wait until the station has sent the event.",
         )
 
-    def _of_period(self, log: str, seq: int) -> Refusal | None:
-        """The refusal of a void of an entry that closed or reopened a period: it would leave the period as it is."""
+    def _never_voided(self, log: str, seq: int) -> Refusal | None:
+        """The refusal of a void of an entry that closed or reopened a period, or that gave the number of a journal away."""
         ledger = schema.ledger.c
         at = and_(ledger.log_id == bytes.fromhex(log), ledger.seq == seq)
         row = self._connection.execute(select(schema.ledger).where(at)).first()
         event = None if row is None else read(log, seq, row.hash.hex(), row.bytes).event
-        if event is None or event.kind != "entry" or event.what not in PERIODS:
+        if event is None or event.kind != "entry" or event.what not in NEVER_VOIDED:
             return None
         came = f"void of {log}:{seq}, a {event.what}"
         return Refusal(came, "an event that a void takes back", INSTEAD[event.what])

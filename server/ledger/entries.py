@@ -21,7 +21,7 @@ from server.ledger.correction_check import CorrectionChecks
 from server.ledger.entry_checks import EntryChecks
 from server.ledger.entry_schema import mistakes
 from server.ledger.hub_log import append_own, event_of, keep_time
-from server.ledger.journal_check import JOURNALS, JournalChecks
+from server.ledger.journal_check import JOURNALS, BalanceChecks
 from server.ledger.period_listings import CLOSE
 from server.ledger.reference_check import ReferenceChecks
 from server.ledger.shop_names import ShopNames
@@ -35,7 +35,7 @@ from station.system.progress import Advance, unheard
 
 PATTERN = "pattern.define"
 FACTS = frozenset({"checkin", "adjust", "note", "answer"})  # what has happened: no time in the future
-Check = ReferenceChecks | CorrectionChecks | BindingChecks | EntryChecks | SiteChecks | JournalChecks
+Check = ReferenceChecks | CorrectionChecks | BindingChecks | EntryChecks | SiteChecks | BalanceChecks
 FIGURED = frozenset({CLOSE, *JOURNALS})  # to which the hub adds figures
 OF_STOCK = FACTS | {"order.change", "order.close"}  # in the stock as of the very time that they hold from
 AHEAD_US = 60_000_000  # by which the clock of a client may be ahead of the hub's
@@ -169,7 +169,7 @@ def _checks(connection: Connection, entries: Sequence[Entry], now_us: int) -> li
         CorrectionChecks(connection, candidates, names),
         BindingChecks(connection, candidates),
         SiteChecks(connection),
-        JournalChecks(connection),
+        BalanceChecks(connection),
     ]
 
 

@@ -1,15 +1,15 @@
-"""Journal check: the entries that export a journal and that reverse one; neither is ever taken back by a void."""
+"""Journal check: the entries that export a journal and that reverse one, and the balances that it is compared with."""
 
 from collections.abc import Iterator
 from typing import Annotated, Any
 
 import msgspec
-from sqlalchemy import Connection, and_, select
+from sqlalchemy import Connection, select
 
 from server.db import schema
+from server.ledger.account_check import BALANCE
 from server.ledger.candidates import MOST_PENDING, Candidate, Refusal, pending_entries
 from server.projection.tables import definition
-from station.core.event import EventError, decode
 
 EXPORT, REVERSE = "journal.export", "journal.reverse"
 Number = Annotated[int, msgspec.Meta(ge=1, le=2**53)]
@@ -29,7 +29,6 @@ class _Reverse(msgspec.Struct, forbid_unknown_fields=True):
 
 
 JOURNALS: dict[str, type[msgspec.Struct]] = {EXPORT: _Export, REVERSE: _Reverse}
-_INSTEAD = {EXPORT: "Use journal.reverse.", REVERSE: "Export the journal of the period again."}
 
 
 def recorded_journals(connection: Connection) -> list[dict[str, Any]]:
@@ -47,30 +46,18 @@ def standing(journals: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     return (data for data in journals if "journal" not in data and data["number"] not in reversed_)
 
 
-class JournalChecks:
-    """Refuse the void of an entry that exported or reversed a journal: its number was given away."""
+class BalanceChecks:
+    """Refuse the balance of an account at the end of a period that no close has."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     def refusal(self, entry: Candidate) -> Refusal | None:
         """The refusal of an entry; None where it may be written."""
-        if entry.what != "void":
+        if entry.what != BALANCE:
             return None
-        ledger, log = schema.ledger.c, schema.log.c
-        place = and_(ledger.log_id == bytes.fromhex(entry.data["log"]), ledger.seq == entry.data["seq"])
-        own = (
-            select(ledger.bytes).join(schema.log, log.log_id == ledger.log_id).where(and_(place, log.device.is_(None)))
-        )
-        encoded = self._connection.execute(own).scalar()
-        what = None if encoded is None else _what(encoded)
-        if what not in JOURNALS:
+        closes, period = schema.period_listing.c, entry.data["period"]
+        if self._connection.execute(select(closes.pos).where(closes.pos == period)).first() is not None:
             return None
-        return Refusal(f"void of {what}", "an entry that may be taken back", _INSTEAD[what])
-
-
-def _what(encoded: bytes) -> str | None:
-    try:
-        return decode(encoded).what
-    except EventError:
-        return None
+        came = f"{BALANCE} of the period {period}, which is no close"
+        return Refusal(came, "the position of a close", "/api/v1/periods lists them.")

@@ -17,6 +17,7 @@ from sqlalchemy import Connection, select
 
 from server.db import schema
 from server.ledger.candidates import MOST_PENDING, Candidate, Refusal, pending_entries
+from server.ledger.journal_check import recorded_journals
 from server.projection.definitions import read_row
 from server.projection.tables import definition
 from station.core.event import EventError, decode
@@ -106,11 +107,12 @@ class SiteChecks:
         return Refusal(came, "an entry that no amount needs", f"Enter site.define with the currency {currency} first.")
 
     def _known_currency(self) -> str | None:
-        """The currency of the definition that holds last; None where none names it."""
+        """The currency of the definition that holds last, else that of the last journal; None where none names it."""
         c = definition.c
         query = select(definition).where(c.what == SITE).order_by(c.holds_from_us, c.key_us, c.id)
         entries = [read_row(row).data for row in self._connection.execute(query)]
         entries += [entry.data for entry in pending_entries(self._connection, MOST_PENDING, frozenset({SITE}))]
+        entries = [*recorded_journals(self._connection), *entries]
         named = [self._currency, *(data.get("currency") for data in reversed(entries))]
         return next((currency for currency in named if isinstance(currency, str)), None)
 

@@ -67,8 +67,8 @@ def _made(row: Any, data: dict[str, Any], reversed_by: int | None) -> RecordedJo
     )
 
 
-def stated_balance(master_data: MasterData, account: str, period: int, at_us: int) -> int | None:
-    """The micros that the general ledger has on an account at the end of a period, as it was entered last."""
-    stated = master_data.at(BALANCE, f"{account}\0{period}", at_us)
-    micros = None if stated is None else stated.data.get("micros")
-    return micros if isinstance(micros, int) else None
+def stated_balances(master_data: MasterData, period: int, at_us: int) -> dict[str, int]:
+    """The micros that the general ledger has on accounts at the end of a period, as they were entered last."""
+    stated = (master_data.at(BALANCE, name, at_us) for name in master_data.names(BALANCE))
+    found = [one.data for one in stated if one is not None and one.data.get("period") == period]
+    return {data["account"]: data["micros"] for data in found if isinstance(data.get("micros"), int)}

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import date
 
 from server.api_errors import ApiError
-from server.ledger.account_check import BALANCE, MAP, ROUNDING, WIP
+from server.ledger.account_check import BALANCE, MAP, MOST_MICROS, ROUNDING, WIP
 from server.ledger.entries import Entry
 from server.locale_format import LocaleFormat
 from server.queries.journal import ACCOUNT_CHANGED
@@ -51,7 +51,7 @@ def balance_entry(typed: Mapping[str, str], period: int, locale: LocaleFormat, b
     """The entry of the form of a balance, which may be negative. Raises `ApiError` 400."""
     text = typed["balance"].strip()
     negative = text.startswith(_MINUS)
-    micros = amount(text[1:] if negative else text, locale)
+    micros = amount(text[1:] if negative else text, locale, MOST_MICROS)
     return Entry(
         BALANCE, {"account": typed["account"], "period": period, "micros": -micros if negative else micros}, by
     )

@@ -55,7 +55,7 @@ def entry_of(typed: Mapping[str, str], master_data: MasterData, locale: LocaleFo
     return Entry("cost.set", data, by, _from(typed["day"], locale))
 
 
-def amount(text: str, locale: LocaleFormat) -> int:
+def amount(text: str, locale: LocaleFormat, most: int = MAX_MICROS) -> int:
     """A typed amount in micros of the currency, 0 included. Raises `ApiError` 400, with the readings where it has several.
 
     >>> amount("0.0425", LocaleFormat()), amount("12,50", LocaleFormat(locale="de"))
@@ -68,10 +68,8 @@ def amount(text: str, locale: LocaleFormat) -> int:
         raise ApiError(
             400, f"the amount {_quoted(text)}, which is {either}", "one with one reading", f"Write {either}."
         )
-    if not readings or readings[0] > MAX_MICROS:
-        expected = (
-            f"a number in {locale.currency} from 0 to {locale.exact_money(MAX_MICROS)}, with at most six decimals"
-        )
+    if not readings or readings[0] > most:
+        expected = f"a number in {locale.currency} from 0 to {locale.exact_money(most)}, with at most six decimals"
         raise ApiError(400, f"the amount {_quoted(text)}", expected, f"Write it so: {locale.exact_money(12_500_000)}")
     return readings[0]
 

@@ -21,7 +21,7 @@ from server.queries.account_map import mapped
 from server.queries.closed_periods import ClosedPeriod, closed_periods
 from server.queries.current_master_data import master_data
 from server.queries.journal import Journal, JournalLine, Unmapped, WipBalance
-from server.queries.recorded_journals import RecordedJournal, journals_recorded, stated_balance
+from server.queries.recorded_journals import RecordedJournal, journals_recorded, stated_balances
 from server.queries.value_entries import ValueLine
 from server.query_words import query_words
 from server.web.account_form import FIELDS, LINE_WORDS, PREFILLED, WORDS, balance_entry, map_entry
@@ -45,7 +45,9 @@ _TYPED = dict.fromkeys(FIELDS, "")
 
 
 class Compared(NamedTuple):
-    """An account of work in process: its balances, and what the general ledger has at the end (None: not stated)."""
+    """An account of work in process, or another one that was stated: its balances, and what the general ledger has at the
+    end (None: not stated).
+    """
 
     balance: WipBalance
     stated: int | None
@@ -233,10 +235,10 @@ def _shown(
     made = journal_of(connection, closed)
     exported = next((one for one in recorded if one.period == closed.pos and one.stands), None)
     balances = exported.balances if exported is not None else () if made is None else made.balances
-    now_us = current_hub().clock.utc_us()
-    compared = [
-        Compared(balance, stated_balance(known, balance.account or "", closed.pos, now_us)) for balance in balances
-    ]
+    stated = stated_balances(known, closed.pos, current_hub().clock.utc_us())
+    others = sorted(stated.keys() - {balance.account for balance in balances})
+    balances = (*balances, *(WipBalance(account, 0, 0) for account in others))
+    compared = [Compared(balance, stated.get(balance.account or "")) for balance in balances]
     return Shown(closed, made, exported, compared)
 
 

@@ -59,6 +59,7 @@ HOLDERS = {
 }
 UNDOINGS = ("void", "correct")
 JOURNALS = {"journal.export", "journal.reverse"}  # reversed, and not taken back
+OF_A_CLOSE = {*JOURNALS, "account.balance"}
 
 
 def role_of(what):
@@ -109,7 +110,7 @@ def entered(shop_writer, what):
         entered(shop_writer, "period.close")
     if what == "count.end":
         entered(shop_writer, "count.open")
-    if what in JOURNALS:
+    if what in OF_A_CLOSE:
         before_journal(shop_writer, what)
     return shop_writer.say(what, **fields_of(shop_writer, what))
 
@@ -121,11 +122,13 @@ def before_journal(shop_writer, what):
 
 
 def fields_of(shop_writer, what):
-    """The fields of an entry; those of an export name the last close."""
-    if what != "journal.export":
+    """The fields of an entry; those of an export and of a balance name the last close."""
+    if what not in OF_A_CLOSE - {"journal.reverse"}:
         return FIELDS.get(what, {})
     with shop_writer.store.read() as connection:
-        return {"period": connection.execute(select(func.max(period_listing.c.pos))).scalar_one()}
+        return FIELDS.get(what, {}) | {
+            "period": connection.execute(select(func.max(period_listing.c.pos))).scalar_one()
+        }
 
 
 @pytest.mark.parametrize("what", plain_kinds())
@@ -148,7 +151,7 @@ def test_an_entry_needs_the_role_of_its_kind(shop_writer, ask, roles, what):
         entered(shop_writer, "period.close")
     if what == "count.end":
         entered(shop_writer, "count.open")
-    if what in JOURNALS:
+    if what in OF_A_CLOSE:
         before_journal(shop_writer, what)
     answer = ask(roles, (what, fields_of(shop_writer, what)))
     assert answer.status_code == (200 if role_of(what) in HOLDERS[roles] else 403)

@@ -94,7 +94,8 @@ def test_an_account_that_is_not_projected_yet_is_in_no_journal_by_chance(shop):
 )
 @pytest.mark.parametrize("what", ["account.map", "account.balance"])
 def test_an_account_has_no_character_that_cannot_be_seen(shop, what, account):
-    fields = {"account.map": {"line": "wip"}, "account.balance": {"period": 1, "micros": 1}}
+    pos = close(shop, 80)
+    fields = {"account.map": {"line": "wip"}, "account.balance": {"period": pos, "micros": 1}}
     with pytest.raises(EntryRefused):
         enter(shop, what, account=account, **fields[what])
 
@@ -104,3 +105,10 @@ def test_an_account_may_have_any_other_character(shop, account):
     enter(shop, "account.map", shop.ago(hours=99), line="wip", account=account)
     enter(shop, "journal.export", period=close(shop, 80))
     assert journals(shop)[0]["balances"] == [[account, 0, 20_000_000]]
+
+
+def test_a_balance_is_of_a_close(shop):
+    pos = close(shop, 80)
+    enter(shop, "account.balance", account="1300", period=pos, micros=-5)
+    with pytest.raises(EntryRefused, match="which is no close"):
+        enter(shop, "account.balance", account="1300", period=pos + 1, micros=5)

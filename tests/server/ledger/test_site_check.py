@@ -1,6 +1,7 @@
 """The entry `site.define`: valid fields, no entry without effect, and no other currency once money is recorded."""
 
 import pytest
+from journal_shop import close, enter, journal_shop
 from shop_writer import ShopWriter
 
 from server.ledger.entries import Entry, EntryRefused, record_all
@@ -120,6 +121,14 @@ def test_the_first_name_of_the_currency_is_no_change(refused, shop_writer):
     assert refused(PRICE) is None
     shop_writer.settle()
     assert refused(site(currency="CHF")) is None
+
+
+def test_a_journal_names_the_currency_of_the_amounts(refused, shop_writer):
+    shop_writer.small_shop()
+    shop = journal_shop(shop_writer)
+    enter(shop, "journal.export", period=close(shop, 80))
+    assert refused(site(currency="JPY"))[0].endswith("recorded in EUR")
+    assert refused(site(currency="EUR")) is None
 
 
 def test_the_entry_that_names_the_currency_of_amounts_cannot_be_taken_back(store, refused, shop_writer):

@@ -140,3 +140,9 @@ def test_without_a_closed_period_there_is_none(hub_app, shop_writer):
     assert "No period is closed yet" in shown(hub_app.anonymous())
     assert hub_app.anonymous().get("/api/v1/journal").status_code == 404
     assert hub_app.anonymous().get("/journal.csv").status_code == 404
+
+
+def test_a_stated_account_that_has_no_work_in_process_is_compared_with_nothing(shop, accountant):
+    mapped(accountant, shop)
+    send(accountant, shop, "/journal/balance", account="1390", balance="7,000,000,000.50")
+    assert "1390 € 0.00 € 0.00 € 7,000,000,000.50 € 7,000,000,000.50" in shown(accountant)
