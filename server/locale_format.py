@@ -11,7 +11,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from datetime import UTC, date, datetime, tzinfo
 from functools import cache, cached_property, lru_cache
 from zoneinfo import ZoneInfo
 
@@ -22,7 +22,7 @@ from babel.numbers import get_currency_precision, get_currency_symbol
 from server.config import HubConfig
 from station.core.master_data import Definition
 from station.core.quantity import MILLI_PLACES, scaled
-from station.core.site import Site, SiteDays, SiteFrom, site_at, site_history
+from station.core.site import FIRST_DAY, Site, SiteDays, SiteFrom, site_at, site_history
 
 NBSP = "\u00a0"
 MINUTE_S, HOUR_S, DAY_S = 60, 3600, 86_400
@@ -254,9 +254,12 @@ class LocaleFormat:
         return self._days.day_bounds(day)[0]
 
     def day_end_us(self, day: date) -> int:
-        """The midnight that ends a day in the shop's zone, as UTC us; of the last day of the calendar its begin."""
-        after = day if day == date.max else day + timedelta(days=1)
-        return round(datetime.combine(after, time(0), tzinfo=self.zone).timestamp()) * SECOND_US
+        """The first instant after a day of the shop (UTC us). Raises `ValueError` outside the calendar of `SiteDays`."""
+        return self._days.day_bounds(day)[1]
+
+    def month_start_us(self, at_us: int) -> int:
+        """The first instant of the shop's month at a time (UTC us)."""
+        return self.day_start_us(max(self.today(at_us).replace(day=1), FIRST_DAY))
 
     def due(self, due: date, now_us: int) -> str:
         """A due day in words, relative to today: `due tomorrow`, `2 d late`."""

@@ -48,6 +48,6 @@ def _answer(connection: Connection) -> journal_answer.JournalAnswer:
             if made is None:
                 came = f"period {closed.pos}, whose movements are not stored"
                 raise ApiError(404, came, "a close with its movements", "Reopen it and close it again.")
-            day = locale.local(made.to_us - 1).date().isoformat()
+            day = locale.today(made.to_us - 1).isoformat()
             return journal_answer.made_answer(made, closed.pos, locale.currency, day)
-    return journal_answer.recorded_answer(found, locale.local(found.to_us - 1).date().isoformat())
+    return journal_answer.recorded_answer(found, locale.today(found.to_us - 1).isoformat())

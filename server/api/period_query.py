@@ -1,12 +1,12 @@
 """Period query: the query words `from`, `to` and `known` of a roll-forward.
 
-`from` and `to` are times as in `as_of`. Without them the period is that from the begin of the local month to now. `known` is
-the position of the ledger at which the opening was known: by default that of the close that ends at `from`, without one the
-position that the ledger had reached at `from`.
+`from` and `to` are times as in `as_of`. Without them the period is that from the begin of the shop's month to now. `known`
+is the position of the ledger at which the opening was known: by default that of the close that ends at `from`, without one
+the position that the ledger had reached at `from`.
 """
 
 from collections.abc import Callable
-from datetime import datetime, tzinfo
+from datetime import tzinfo
 
 from flask import request
 from sqlalchemy import Connection
@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from server.api.past_query import CLOCK_SKEW_US, time_of
 from server.api_errors import ApiError
 from server.context import current_hub
-from server.locale_format import SECOND_US
+from server.locale_format import LocaleFormat
 from server.projection.worker import projected_pos
 from server.queries.closed_periods import close_that_holds
 from server.queries.roll_forward import Period, RollBy, position_at
@@ -35,42 +35,39 @@ def asked_period(connection: Connection, now_us: int) -> Period:
 
 def asked_ends(connection: Connection, now_us: int) -> tuple[int, int]:
     """The period without what was known, by default of the last DAYS days. Raises `ApiError` 400."""
-    return _asked_ends(connection, now_us, lambda to_us, _zone: to_us - DAYS * DAY_US)
+    return _asked_ends(connection, now_us, lambda to_us, _locale: to_us - DAYS * DAY_US)
 
 
-def _asked_ends(connection: Connection, now_us: int, begin: Callable[[int, tzinfo], int]) -> tuple[int, int]:
-    zone = current_locale(connection, current_hub().config, now_us).zone
+def _asked_ends(connection: Connection, now_us: int, begin: Callable[[int, LocaleFormat], int]) -> tuple[int, int]:
+    locale = current_locale(connection, current_hub().config, now_us)
+    zone = locale.zone
     to_us = _time(TO, zone, now_us)
     to_us = now_us if to_us is None else min(to_us, now_us)
     from_us = _time(FROM, zone, now_us)
-    from_us = begin(to_us, zone) if from_us is None else from_us
+    from_us = begin(to_us, locale) if from_us is None else from_us
     if from_us > to_us:
         came = f"from {request.args.get(FROM, '')[:40]!r}, which is after `to`"
         raise ApiError(400, came, "two times, the earlier one as `from`", "Exchange the two.")
     return from_us, to_us
 
 
-def month_begin(at_us: int, zone: tzinfo) -> int:
-    """The first moment of the local month that a time is in; a month has just begun for the moment itself.
+def month_begin(at_us: int, locale: LocaleFormat) -> int:
+    """The first moment of the shop's month that a time is in; a month has just begun for the moment itself.
 
-    >>> from datetime import UTC
-    >>> month_begin(1_790_000_000_000_000, UTC), month_begin(1_788_220_800_000_000, UTC)
+    >>> month_begin(1_790_000_000_000_000, LocaleFormat()), month_begin(1_788_220_800_000_000, LocaleFormat())
     (1788220800000000, 1785542400000000)
     """
-    local = datetime.fromtimestamp((at_us - 1) / SECOND_US, zone)
-    first = datetime.combine(local.date().replace(day=1), datetime.min.time(), tzinfo=zone)
-    return round(first.timestamp() * SECOND_US)
+    return locale.month_start_us(at_us - 1)
 
 
-def period_before(from_us: int, to_us: int, zone: tzinfo) -> tuple[int, int]:
-    """The period that one is compared with: of one that begins with a local month the month before, else one as long.
+def period_before(from_us: int, to_us: int, locale: LocaleFormat) -> tuple[int, int]:
+    """The period that one is compared with: of one that begins with a month of the shop the month before, else one as long.
 
-    >>> from datetime import UTC
-    >>> period_before(1_788_220_800_000_000, 1_790_000_000_000_000, UTC), period_before(20, 50, UTC)
+    >>> period_before(1_788_220_800_000_000, 1_790_000_000_000_000, LocaleFormat()), period_before(20, 50, LocaleFormat())
     ((1785542400000000, 1788220800000000), (-10, 20))
     """
-    begins_month = month_begin(from_us + 1, zone) == from_us
-    return (month_begin(from_us, zone) if begins_month else from_us - (to_us - from_us), from_us)
+    begins_month = month_begin(from_us + 1, locale) == from_us
+    return (month_begin(from_us, locale) if begins_month else from_us - (to_us - from_us), from_us)
 
 
 def asked_by() -> RollBy:

@@ -244,7 +244,7 @@ def _shown(
 
 def _line_rows(lines: Iterable[JournalLine], to_us: int, number: int | None) -> Iterable[list[Cell]]:
     """The rows of the file: the day is the last one of the period."""
-    day = shop_locale().local(to_us - 1).date()
+    day = shop_locale().today(to_us - 1)
     for place, line in enumerate(lines, 1):
         debit, credit = (amount(line.micros), None) if line.micros > 0 else (None, amount(-line.micros))
         reference = f"WIP {number}/{place}" if number is not None else None

@@ -209,12 +209,12 @@ def _rolled(shown: ClosedPeriod, closes: list[ClosedPeriod]) -> str:
 
 
 def _end_of(text: str) -> int | None:
-    """The end of a typed day (UTC us); None for an empty text: now. Raises `ApiError` 400."""
+    """The end of a typed day of the shop (UTC us); None for an empty text: now. Raises `ApiError` 400."""
     if not text:
         return None
     try:
         return shop_locale().day_end_us(date.fromisoformat(text))
-    except (ValueError, OverflowError):
+    except ValueError:
         came = f"the day {text[:40]!r}"
         raise ApiError(400, came, "a day such as 2026-11-30", "Pick it from the calendar.") from None
 

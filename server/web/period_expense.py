@@ -126,7 +126,7 @@ def _expense() -> Expense:
         read_lag(connection)
         locale = shop_locale(connection)
         period, names = asked_period(connection, now_us), master_data(connection)
-        from_us, to_us = period_before(period.from_us, period.to_us, locale.zone)
+        from_us, to_us = period_before(period.from_us, period.to_us, locale)
         before = period._replace(from_us=from_us, to_us=to_us)
         rows, was = (period_expense(connection, one, locale.small_micros) for one in (period, before))
         return Expense(period, rows, before, was, DisplayNames(names, period.to_us))

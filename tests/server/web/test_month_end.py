@@ -2,10 +2,13 @@
 
 import html
 import re
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
 from server.db.schema import period
+from server.queries.closed_periods import closed_periods
+from server.queries.current_master_data import master_data
 
 
 @pytest.fixture
@@ -66,7 +69,8 @@ def test_a_period_is_closed_restated_listed_and_reopened(hub_app, shop, accounta
     ("typed", "words"),
     [
         ({"why": ""}, "why"),
-        ({"why": "x", "until": "9999-12-31"}, "in the future"),
+        ({"why": "x", "until": "2999-12-31"}, "in the future"),
+        ({"why": "x", "until": "9999-12-31"}, "a day such as 2026-11-30"),
         ({"why": "x", "until": "soon"}, "a day such as 2026-11-30"),
     ],
 )
@@ -124,3 +128,39 @@ def test_what_is_open_has_its_list_and_its_money(hub_app, shop):
 def test_a_period_that_is_none_is_not_found(hub_app, shop, period):
     for address in ("/month-end", "/month-end/listing.csv"):
         assert hub_app.anonymous().get(address, query_string={"period": period}).status_code == 404
+
+
+# The day ends with the day of the shop: after the night shift, and where the clock skips midnight or has it twice.
+DAYS = [
+    ({"zone": "Europe/Berlin"}, "2026-03-31", "2026-03-31T22:00Z"),
+    ({"zone": "Europe/Berlin"}, "2026-02-28", "2026-02-28T23:00Z"),
+    ({"zone": "Europe/Berlin", "day_start": 360}, "2026-10-31", "2026-11-01T05:00Z"),
+    ({"zone": "Europe/Berlin", "day_start": 150}, "2026-03-28", "2026-03-29T01:30Z"),
+    ({"zone": "Asia/Beirut"}, "2026-03-28", "2026-03-28T22:00Z"),
+    ({"zone": "America/Havana"}, "2026-10-31", "2026-11-01T04:00Z"),
+    ({"zone": "Pacific/Kiritimati"}, "2026-01-31", "2026-01-31T10:00Z"),
+    ({"zone": "Pacific/Pago_Pago"}, "2026-01-31", "2026-02-01T11:00Z"),
+    ({"zone": "Australia/Lord_Howe"}, "2026-04-04", "2026-04-04T13:00Z"),
+]
+
+
+@pytest.mark.parametrize(("site", "day", "end"), DAYS)
+def test_a_period_ends_with_the_day_of_the_shop_where_a_price_of_the_next_day_begins(
+    shop_writer, hub_app, accountant, site, day, end
+):
+    shop_writer.say("site.define", 0, **site)
+    shop_writer.small_shop()
+    shop_writer.settle()
+    assert send(accountant, shop_writer, why="x", until=day).status_code == 302
+    with shop_writer.store.read() as connection:
+        (closed,) = closed_periods(connection)
+    assert datetime.fromtimestamp(closed.closed_us // 1_000_000, UTC).strftime("%Y-%m-%dT%H:%MZ") == end
+    after = (date.fromisoformat(day) + timedelta(days=1)).isoformat()
+    typed = {"component": "bar", "basis": "unit", "amount": "3", "day": after}
+    assert send(accountant, shop_writer, "/costs", **typed).status_code == 302
+    assert send(accountant, shop_writer, "/costs", **typed | {"day": day, "amount": "4"}).status_code == 400
+    answer = hub_app.anonymous().get("/api/v1/journal").get_json()
+    assert answer["to"].startswith(end[:-1])
+    with shop_writer.store.read() as connection:
+        definition = master_data(connection).at("cost.set", "\0\0bar\0", closed.closed_us)
+    assert definition.holds_from_us == closed.closed_us
