@@ -1,7 +1,7 @@
 """Shop writer: entries and scans of a shop at given times, through the real ledger and the real projector."""
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -52,11 +52,14 @@ class Log:
 
 
 class ShopWriter:
-    """Writes a shop into a store. Times are UTC us; `now_us` is the time of its creation; `logs` are by station."""
+    """Writes a shop into a store. Times are UTC us; `now_us` is that of its creation, or given; `logs` are by station."""
 
-    def __init__(self, store: Store, bell: PositionSignal | None = None) -> None:
+    def __init__(
+        self, store: Store, bell: PositionSignal | None = None, now_us: int | None = None, start_us: int = START_US
+    ) -> None:
         self.store = store
-        self.now_us = clock.utc_us()
+        self.now_us = clock.utc_us() if now_us is None else now_us
+        self._began_us = self.now_us - start_us
         self.projector = Projector(store, bell or PositionSignal())
         self.logs: dict[str, Log] = {}
         with store.read() as connection:
@@ -125,12 +128,16 @@ class ShopWriter:
     def log(self, station: str) -> Log:
         """The station's log; new ones begin with an anchor."""
         if station not in self.logs:
-            log = self.logs[station] = Log(station, sha256(station.encode()).digest()[:16])
-            at_us = self.now_us - START_US
-            mac = anchor_mac(self._key, log.log_id, boot_bytes(self.boot_of(station)), at_us, at_us)
-            anchor = {"t1": 0, "t4": 0, "t2": at_us, "t3": at_us, "hub_clk": "synced", "mac": mac}
-            log.add(encode(self._event(station, "anchor", at_us, **anchor)))
+            self.logs[station] = Log(station, sha256(station.encode()).digest()[:16])
+            self.anchor(station, self._began_us)
         return self.logs[station]
+
+    def anchor(self, station: str, at_us: int) -> None:
+        """The hub says its time to a station."""
+        log, mono_ns = self.log(station), self.mono_ns(at_us)
+        mac = anchor_mac(self._key, log.log_id, boot_bytes(self.boot_of(station)), at_us, at_us)
+        anchor = {"t1": mono_ns, "t4": mono_ns, "t2": at_us, "t3": at_us, "hub_clk": "synced", "mac": mac}
+        log.add(encode(self._event(station, "anchor", at_us, **anchor)))
 
     @staticmethod
     def boot_of(station: str) -> str:
@@ -139,7 +146,7 @@ class ShopWriter:
 
     def mono_ns(self, at_us: int) -> int:
         """What a station's clock showed at a time."""
-        return (at_us - self.now_us + START_US) * 1000
+        return (at_us - self._began_us) * 1000
 
     def _event(self, station: str, kind: str, at_us: int, **fields: Any) -> Event:
         mono_ns = self.mono_ns(at_us)
@@ -156,10 +163,10 @@ class ShopWriter:
         event = self._event(station, "scan", at_us, raw=raw, stage=stage, **fields)
         return log.log_id.hex(), log.add(encode(event))
 
-    def settle(self) -> None:
-        """Send what was scanned, and fold all there is."""
+    def settle(self, silent: Container[str] = ()) -> None:
+        """Send what was scanned, but not from the `silent` stations, and fold all there is."""
         for log in self.logs.values():
-            while log.sent < len(log.events):
+            while log.station not in silent and log.sent < len(log.events):
                 self._send(log)
         self.projector.drain()
 
