@@ -1,10 +1,10 @@
 """Past days of the demo: station logs of the simulated scans of ten days.
 
 Each station has one log with one boot for each day: it is switched on in the morning, gets an anchor from the hub, and
-records scans until the evening. The events have the form of a station's events and are sent with the station protocol. One
-thing differs from a real station: a hub seals anchors with its present time. **The demo created the hub and has its key, so
-it seals the anchors of past days itself**, with the time that the hub would have had. Only an owner of the hub's key can do
-that.
+records scans until the evening. What was scanned before the ten days is in one long boot, with an anchor before each scan.
+The events have the form of a station's events and are sent with the station protocol. One thing differs from a real station:
+a hub seals anchors with its present time. **The demo created the hub and has its key, so it seals the anchors of past days
+itself**, with the time that the hub would have had. Only an owner of the hub's key can do that.
 
 Each day's shift ends at the hour of the demo's start, so today's shift is always in progress.
 
@@ -29,6 +29,8 @@ SHIFT_S = 9 * 3_600
 DAY_S = 86_400
 ANCHOR_EVERY_S = 3 * 3_600  # the protocol allows one an hour
 IDLE_S = 900  # a badge expires after this time without a scan, as in station.toml
+EARLY_US = 60 * 1_000_000  # from the begin of the boot before the ten days to its first scan
+CARD_S = 1.5  # between two reads of one act
 _ROUND_TRIP_NS = 3_000_000
 _UP_S = 40  # from the kernel's start to the station's first anchor
 _BADGED = 0.7  # share of operators who scan their badge after a pause
@@ -111,14 +113,32 @@ def _log(
     readers: Mapping[str, str],
 ) -> StationLog:
     log_id = chance.randbytes(LOG_ID_BYTES)
-    boots = []
+    earlier = [scan for scan in scans if scan.at_s < 0]
+    spans = [(at_us(earlier[0].at_s, end_us) - EARLY_US, earlier)] if earlier else []
     for day in range(DAYS):
-        its_scans = [scan for scan in scans if scan.at_s // SHIFT_S == day]
-        start_us = at_us(float(day * SHIFT_S), end_us)
+        of_day = [scan for scan in scans if scan.at_s // SHIFT_S == day]
+        spans.append((at_us(float(day * SHIFT_S), end_us), of_day))
+    boots = []
+    for start_us, its_scans in spans:
         shift = _Shift(station, log_id, str(uuid.UUID(bytes=chance.randbytes(16), version=4)), start_us, key, readers)
-        events = tuple(_events(shift, its_scans, badges, chance, day * SHIFT_S))
+        events = tuple(_events(shift, its_scans, badges, chance, end_us))
         boots.append(StationBoot(shift.boot, _UP_S * 10**9, events))
     return StationLog(station, log_id, tuple(boots))
+
+
+def after_last_shift(
+    log: StationLog,
+    scans: Iterable[SimulatedScan],
+    operator: str,
+    *,
+    end_us: int,
+    key: bytes,
+    readers: Mapping[str, str],
+) -> tuple[bytes, ...]:
+    """More events of the last boot of a log; the scans are after the end of the tenth shift."""
+    begin_s = (DAYS - 1) * SHIFT_S
+    shift = _Shift(log.station, log.log_id, log.boots[-1].boot, at_us(float(begin_s), end_us), key, readers)
+    return tuple(event for scan in scans for event in _act(shift, scan.at_s - begin_s, scan, operator))
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,13 +170,13 @@ class _Shift:
 
 
 def _events(
-    shift: _Shift, scans: list[SimulatedScan], badges: tuple[str, ...], chance: random.Random, begin_s: int
+    shift: _Shift, scans: list[SimulatedScan], badges: tuple[str, ...], chance: random.Random, end_us: int
 ) -> Iterator[bytes]:
     """The events of one boot in order: anchors, badges, cards and scans."""
     yield shift.anchor(0.0)
     now_s, anchored_s, operator = 1.0, 0.0, None
     for scan in scans:
-        last_s, now_s = now_s, max(now_s + 4, scan.at_s - begin_s)
+        last_s, now_s = now_s, max(now_s + 4, (at_us(scan.at_s, end_us) - shift.start_us) / 1_000_000)
         if now_s - anchored_s > ANCHOR_EVERY_S:
             yield shift.anchor(now_s)
             anchored_s, now_s = now_s, now_s + 1
@@ -165,11 +185,17 @@ def _events(
             if operator is not None:
                 yield _read(shift, now_s, scan.stage, f"WIP:BADGE:{operator}", operator)
                 now_s += chance.uniform(1, 4)
-        for text in scan.texts[:-1]:
-            yield _read(shift, now_s, scan.stage, text, operator)
-            now_s += chance.uniform(1, 3)
-        fields = {"action": scan.action, "qty_milli": scan.qty_milli, "reason": scan.reason, "to": scan.to}
-        yield _read(shift, now_s, scan.stage, scan.texts[-1], operator, **fields)
+        yield from _act(shift, now_s, scan, operator)
+        now_s += CARD_S * (len(scan.texts) - 1)
+
+
+def _act(shift: _Shift, into_s: float, scan: SimulatedScan, operator: str | None) -> Iterator[bytes]:
+    """The events of one act: its cards, then the traveller."""
+    *cards, sheet = scan.texts
+    for number, text in enumerate(cards):
+        yield _read(shift, into_s + number * CARD_S, scan.stage, text, operator)
+    fields = {"action": scan.action, "qty_milli": scan.qty_milli, "reason": scan.reason, "to": scan.to}
+    yield _read(shift, into_s + len(cards) * CARD_S, scan.stage, sheet, operator, **fields)
 
 
 def _read(shift: _Shift, into_s: float, stage: str, text: str, operator: str | None, **fields: Any) -> bytes:

@@ -23,12 +23,14 @@ import urllib3
 from server.auth import accounts, devices
 from server.config import load
 from server.db.store import Store, sqlite_path
-from server.demo.days import DAYS, SHIFT_S, logs, split
+from server.demo.days import DAYS, SHIFT_S, StationLog, after_last_shift, logs, split
 from server.demo.factory import Products, badges, past_orders, sample_factory
 from server.demo.live import DemoStation, Operators, acts, command
+from server.demo.months import close_months, earlier_orders, release
 from server.demo.office import office_work
 from server.demo.simulated_shop import SimulatedOrder, SimulatedScan, SimulatedShop
-from server.demo.station_client import CLOSING, DemoClient
+from server.demo.station_client import CLOSING, DemoClient, LogEnd
+from server.demo.stock_count import BESIDE, COUNTED, count_entries, items_at, walk
 from server.importer.apply import import_shop
 from server.ledger.hub_log import hub_row
 from server.locale_format import site_of
@@ -83,6 +85,7 @@ class DemoRun:
         self._office = DemoClient(self.url, "")
         self._link = ""
         self._key = b""
+        self._zone = ZoneInfo("UTC")
         self._entries: tuple[NewEntry, ...] = ()
         self._releases: dict[str, dict[str, Any]] = {}
         self.stations: dict[str, DemoStation] = {}
@@ -111,13 +114,15 @@ class DemoRun:
             with store.write() as connection:
                 self._key = hub_row(connection).mac_key
                 self._tokens = {name: devices.add(connection, name, now_us) for name in self._factory.stations}
-                self._office = DemoClient(self.url, accounts.add_token(connection, "office", "supervise", now_us))
+                self._office = DemoClient(
+                    self.url, accounts.add_token(connection, "office", "supervise account", now_us)
+                )
                 visitor = accounts.add_person(connection, NAME, "administer", None, now_us)
                 self._link = accounts.make_link(connection, visitor, now_us)
         finally:
             store.close()
-        zone = ZoneInfo(site_of(config).zone)
-        self._entries = import_shop(config.db, self._factory.sheets, by=NAME, now_us=now_us, zone=zone).entries
+        self._zone = ZoneInfo(site_of(config).zone)
+        self._entries = import_shop(config.db, self._factory.sheets, by=NAME, now_us=now_us, zone=self._zone).entries
 
     def remove_tables(self) -> None:
         """Remove what the demo made in the database of `--db`; a file is removed with the folder."""
@@ -144,34 +149,51 @@ class DemoRun:
             time.sleep(0.03)
 
     def send_past(self) -> Iterator[SimulatedScan]:
-        """Send the ten past days and wait until they are projected. Returns the scans after them."""
+        """Send the past, do the office's work about it, and count a stage. Returns the scans after the past."""
         end_us = clock.utc_us() - LAST_SCAN_US
         products = Products(self._entries)
         orders = past_orders(self._entries, products, end_us=end_us, chance=self._chance)
+        earlier = earlier_orders(products, end_us, self._chance)
+        release(self._office, earlier)
 
         def further(number: int, at_s: float) -> SimulatedOrder:
             data = products.further_release(number, date.today(), self._chance)  # noqa: DTZ011 - the shop's own day
             self._releases[data["order"]] = data
             return products.order(data, at_s + self._chance.uniform(0.3, 2) * SHIFT_S)
 
+        orders += [one.simulated for one in earlier]
         shop = SimulatedShop(self._factory.stages, orders, seed=self._seed, new_order=further)
         past, rest = split(shop.scans(), DAYS * SHIFT_S)
-        operators = badges(self._entries)
-        written = logs(
-            past,
-            self._factory.benches,
-            operators,
-            end_us=end_us,
-            key=self._key,
-            seed=self._seed,
-            readers=self._factory.readers,
-        )
-        with ThreadPoolExecutor(len(written)) as senders:
-            for _ in senders.map(lambda log: DemoClient(self.url, self._tokens[log.station]).send(log), written):
-                pass
+        ends = self._send_logs(self._written(past, end_us))
         self._await_projection()
-        office_work(self._office, operators)
+        self._count(ends[COUNTED], end_us)
+        close_months(self._office, clock.utc_us(), self._zone)
+        office_work(self._office, badges(self._entries))
         return acts(shop, rest, lambda order: self._office.enter("order.release", self._releases.pop(order.order)))
+
+    def _written(self, past: list[SimulatedScan], end_us: int) -> list[StationLog]:
+        factory = self._factory
+        return logs(
+            past, factory.benches, badges(self._entries), end_us=end_us, key=self._key, seed=self._seed,
+            readers=factory.readers,
+        )  # fmt: skip
+
+    def _send_logs(self, written: list[StationLog]) -> dict[str, tuple[StationLog, LogEnd]]:
+        """Send all logs at once; each log with its end, by stage."""
+        with ThreadPoolExecutor(len(written)) as senders:
+            ends = senders.map(lambda log: DemoClient(self.url, self._tokens[log.station]).send(log), written)
+            by_station = {log.station: (log, end) for log, end in zip(written, ends, strict=True)}
+        return {stage: by_station[station] for stage, station in self._factory.benches.items()}
+
+    def _count(self, sent: tuple[StationLog, LogEnd], end_us: int) -> None:
+        """Count a stage after the last shift."""
+        log, end = sent
+        scans = list(walk(items_at(self._office, COUNTED), items_at(self._office, BESIDE)))
+        events = after_last_shift(
+            log, scans, badges(self._entries)[0], end_us=end_us, key=self._key, readers=self._factory.readers
+        )
+        DemoClient(self.url, self._tokens[log.station]).append(log, end, events)
+        self._office.post("/api/v1/entries", {"entries": count_entries(end_us)})
 
     def start_stations(self) -> Operators:
         """Start the stations; returns their operators."""

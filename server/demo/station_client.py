@@ -5,7 +5,7 @@ message.
 """
 
 import base64
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import urllib3
@@ -16,6 +16,13 @@ from station.core.hash_chain import genesis, link
 BATCH_EVENTS = 500
 TIMEOUT_S = 20.0
 CLOSING = {"Connection": "close"}
+
+
+class LogEnd(NamedTuple):
+    """The sequence number and the hash of the last event of a log."""
+
+    seq: int
+    tip: bytes
 
 
 class DemoRequestFailed(RuntimeError):
@@ -51,8 +58,8 @@ class DemoClient:
         decoded: dict[str, Any] = msgspec.json.decode(answer.data)
         return decoded
 
-    def send(self, log: StationLog) -> int:
-        """Send a station's log, for each boot a session and then its events in batches. Returns the number of events."""
+    def send(self, log: StationLog) -> LogEnd:
+        """Send a station's log, for each boot a session and then its events in batches. Returns its end."""
         seq, tip = 0, genesis(log.log_id)
         for boot in log.boots:
             session = {"log": log.log_id.hex(), "tip_seq": seq, "tip_hash": tip.hex(), "pruned_thru": 0}
@@ -63,10 +70,12 @@ class DemoClient:
                 raise DemoRequestFailed(msg)
             for start in range(0, len(boot.events), BATCH_EVENTS):
                 events = boot.events[start : start + BATCH_EVENTS]
-                seq, tip = self._send_batch(log, seq, tip, events)
-        return seq
+                seq, tip = self.append(log, LogEnd(seq, tip), events)
+        return LogEnd(seq, tip)
 
-    def _send_batch(self, log: StationLog, seq: int, tip: bytes, events: tuple[bytes, ...]) -> tuple[int, bytes]:
+    def append(self, log: StationLog, end: LogEnd, events: tuple[bytes, ...]) -> LogEnd:
+        """Send more events of the last boot of a log. Returns its new end."""
+        seq, tip = end
         prev = tip
         for encoded in events:
             tip = link(tip, encoded)
@@ -80,7 +89,7 @@ class DemoClient:
         if any(verdict["verdict"] != "ok" for verdict in answer["verdicts"]):
             msg = f"The hub did not accept all of {log.station}'s events from {seq + 1} on: {answer['verdicts']}"
             raise DemoRequestFailed(msg)
-        return seq + len(events), tip
+        return LogEnd(seq + len(events), tip)
 
     def enter(self, what: str, data: dict[str, Any]) -> None:
         """Make an entry with the office's token."""

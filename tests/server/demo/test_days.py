@@ -7,10 +7,12 @@ from datetime import UTC, datetime
 
 import pytest
 
-from server.demo.days import DAYS, SHIFT_S, at_us, logs, split
+from server.demo.days import DAYS, SHIFT_S, after_last_shift, at_us, logs, split
 from server.demo.factory import Products, badges, past_orders, sample_factory
 from server.demo.live import SLIP_EVERY, Operators
+from server.demo.months import earlier_orders
 from server.demo.simulated_shop import SimulatedShop
+from server.demo.stock_count import COUNTED, CountableItem, walk
 from server.importer import read_shop
 from station.core.codes.command_cards import read_card
 from station.core.event import decode, encode
@@ -173,3 +175,50 @@ def test_operators_show_a_badge_when_they_take_over_and_slip_now_and_then():
     assert [calls[45], calls[195]] == ["WIP:ANSWER"] * 2
     slips = [act for act, texts in enumerate(read) if texts[-2:] == ["4006381333931", "WIP:UNDO"]]
     assert slips == [SLIP_EVERY - 1, 2 * SLIP_EVERY - 1]
+
+
+def test_the_earlier_months_are_one_boot_and_some_of_them_is_always_in_process():
+    factory = sample_factory()
+    shop = read_shop(factory.sheets, now_us=NOW_US, zone=UTC)
+    products, chance = Products(shop.entries), random.Random(7)
+    earlier = earlier_orders(products, NOW_US, chance)
+    assert max(order.released_us for order in earlier) < at_us(0.0, NOW_US)
+    orders = [*past_orders(shop.entries, products, end_us=NOW_US, chance=chance), *(one.simulated for one in earlier)]
+    scans, _ = split(SimulatedShop(factory.stages, orders, seed=7).scans(), DAYS * SHIFT_S)
+    before = [scan for scan in scans if scan.at_s < 0]
+    spans = [[scan.at_s // SHIFT_S for scan in scans if scan.order == one.release["order"]] for one in earlier]
+    for day in range(-62, 0):
+        assert any(min(span) <= day <= max(span) for span in spans), day
+    assert len(before) < len(scans) / 3
+    written = logs(
+        scans, factory.benches, badges(shop.entries), end_us=NOW_US, key=KEY, seed=7, readers=factory.readers
+    )
+    for log in written:
+        assert len(log.boots) == DAYS + 1
+        first = [decode(encoded) for encoded in log.boots[0].events]
+        anchor = first[0]
+        own = [scan for scan in before if factory.benches[scan.stage] == log.station]
+        sheets = [event for event in first if event.kind == "scan" and event.scheme == "own"]
+        assert [event.raw.decode() for event in sheets] == [scan.order for scan in own]
+        for event, scan in zip(sheets, own, strict=True):
+            happened_us = anchor.t2 + (event.mono_ns - (anchor.t1 + anchor.t4) // 2) // 1000
+            assert abs(happened_us - at_us(scan.at_s, NOW_US)) < 120_000_000
+
+
+def test_the_walk_of_the_count_goes_on_in_the_last_boot(ten_days):
+    factory, entries, scans, _ = ten_days
+    written = logs(scans, factory.benches, badges(entries), end_us=NOW_US, key=KEY, seed=7, readers=factory.readers)
+    log = next(log for log in written if log.station == factory.benches[COUNTED])
+    items = [CountableItem(f"WO-{number}", 20_000 - number) for number in range(3)]
+    walked = list(walk(items, [CountableItem("WO-9", 5_000)]))
+    events = after_last_shift(log, walked, "K7", end_us=NOW_US, key=KEY, readers=factory.readers)
+    read = [decode(encoded) for encoded in events]
+    last = decode(log.boots[-1].events[-1])
+    assert {event.boot for event in read} == {last.boot}
+    assert [event.mono_ns for event in (last, *read)] == sorted(event.mono_ns for event in (last, *read))
+    assert [(event.raw.decode(), event.action, event.qty_milli) for event in read] == [
+        ("WIP:COUNT", None, None), ("WIP:QTY:19", None, None), ("WO-0", "count", 19_000), ("WO-1", "count", None),
+        ("WO-9", "count", None),
+    ]  # fmt: skip
+    longest = list(walk(items * 20, items))[-1]
+    assert longest.at_s < DAYS * SHIFT_S + 180  # the demo's shift ended three minutes ago

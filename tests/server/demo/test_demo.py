@@ -127,6 +127,24 @@ def test_ten_days_lie_behind_it_and_all_of_them_are_folded(shown):
     assert all(max(log["accepted_thru"] for log in station["logs"]) > 100 for station in stations)
 
 
+def test_two_months_are_closed_the_first_is_exported_and_a_count_has_differences(shown):
+    periods = shown.json("/api/v1/periods")["periods"]
+    assert [period["holds"] for period in periods] == [True, True]
+    assert all(period["value_micros"] > 0 for period in periods)
+    newer, older = (shown.json(f"/api/v1/journal?period={period['id']}") for period in periods)
+    assert (older["number"], newer["number"]) == (1, None)
+    assert newer["from"] == older["to"]
+    for made in (older, newer):
+        assert made["unmapped"] == []
+        assert sum(line["debit_micros"] - line["credit_micros"] for line in made["lines"]) == 0
+        assert {"material", "labour"} <= {line["line"] for line in made["lines"]}
+    count = shown.json("/api/v1/counts/C-1")
+    assert count["count"]["how"] == "finished"
+    assert {"differs", "missing", "agrees"} <= {line["kind"] for line in count["lines"]}
+    for page in ("/value", "/rollforward", "/month-end", "/journal", "/counts", "/counts/C-1"):
+        assert shown.get(page).status == 200
+
+
 def test_three_real_stations_scan_on(shown):
     """Each station sends from a journal of its own, beside the log of its past."""
 
