@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from sqlalchemy import Connection, delete, insert, inspect, select
+from sqlalchemy import Connection, delete, insert, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from server.db.schema import long_work
@@ -96,8 +96,10 @@ def forget(connection: Connection, *keys: str) -> None:
 
 
 def _written(connection: Connection, now_us: int) -> Iterator[tuple[str, Progress]]:
-    if connection.dialect.name == "sqlite" and not inspect(connection).has_table(long_work.name):
-        return  # a command that reads a database of an earlier version
+    if connection.dialect.name == "sqlite":
+        tables = connection.exec_driver_sql("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'long_work'")
+        if tables.first() is None:
+            return  # a command that reads a database of an earlier version
     for row in connection.execute(select(long_work).where(long_work.c.seen_us > now_us - STALE_US)):
         elapsed_s = (row.seen_us - row.started_us) / 1_000_000
         yield row.work, Progress(row.title, row.unit, row.done, row.total, elapsed_s)

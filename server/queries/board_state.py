@@ -91,7 +91,7 @@ def board_state_of(
     connection: Connection, stock: Iterable[StockRow], valuation: Valuation, locale: LocaleFormat
 ) -> BoardState:
     """The snapshot of a past stock, without what lots and serials stand for already, at the time of the valuation."""
-    sums = sums_of(groups_of(stock, valuation), valuation, past=True)
+    sums = sums_of(groups_of(stock, valuation).items(), valuation, past=True)
     return _board_state(connection, sums, valuation, locale, valuation.at_us)
 
 

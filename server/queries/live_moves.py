@@ -6,10 +6,11 @@ its moves enters or leaves its period. A move takes about 300 bytes; above MOST_
 """
 
 from collections import Counter
+from functools import cache
 from heapq import heappop, heappush
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Select, func, or_, select
+from sqlalchemy import BigInteger, Connection, Select, bindparam, func, or_, select
 
 from server.projection.tables import move
 from server.queries.live_rows import in_chunks
@@ -77,7 +78,7 @@ class LiveMoves:
         loaded, self._loaded = self._loaded, False  # an error in between leaves a state that must not be used
         anew = not loaded or changed is None or day_us != self._day_us or at_us < self._at_us
         self._at_us, self._day_us = at_us, day_us
-        of_period = _moves_after(min(day_us - 1, at_us - SPAN_US))
+        of_period = _moves_after().params(time_us=min(day_us - 1, at_us - SPAN_US))
         if anew or changed is None:
             self._clear()
             if _count(connection, of_period) > MOST_MOVES:
@@ -150,8 +151,10 @@ def _count(connection: Connection, query: Select[Any]) -> int:
     return int(connection.execute(select(func.count()).select_from(some)).scalar_one())
 
 
-def _moves_after(time_us: int) -> Select[Any]:
+@cache
+def _moves_after() -> Select[Any]:
+    """The moves after the parameter `time_us`. A statement of the library costs more to make than to run."""
     c = move.c
     columns = (c.item, c.at_us, c.qty_milli, departed_stage().label("stage"), c.to_stage, c.product,
                departed().label("left"), finished().label("finished"))  # fmt: skip
-    return select(*columns).where(c.at_us > time_us, or_(departed(), finished()))
+    return select(*columns).where(c.at_us > bindparam("time_us", type_=BigInteger), or_(departed(), finished()))

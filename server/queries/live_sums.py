@@ -1,5 +1,7 @@
 """Live sums: the sums of `stock_sums` for the present, from the pieces in memory (`live_stock`)."""
 
+from itertools import islice
+
 from sqlalchemy import Connection
 
 from server.projection.item_rows import operations_of
@@ -43,8 +45,8 @@ def live_sums_at(
 
     Only the items with an event since are read. `live` has the snapshot of the connection.
     """
-    since = [name for name, one in live.items.items() if one.last_us > at_us]
     most = max(len(live.items) // SHARE_SINCE, FEW_SINCE)
+    since = list(islice((name for name, one in live.items.items() if one.last_us > at_us), most + 1))
     rows = None if len(since) > most else rows_then(connection, at_us, since, most)
     if rows is None:
         return None

@@ -7,7 +7,7 @@
 from bisect import bisect_right
 from typing import NamedTuple
 
-from server.queries.stock_groups import ITEM, SINCE, Form, Grouped
+from server.queries.stock_groups import Form, Grouped
 from server.queries.valuation import Valuation
 
 MOST_TICKS = 240
@@ -58,28 +58,34 @@ def stage_ages(begun: Grouped, valuation: Valuation, most_ticks: int) -> StageAg
     """
     at_us, targets = valuation.at_us, targets_of(valuation)
     at: dict[str, Grouped] = {}
-    for group, rows in begun:
-        at.setdefault(group.stage, []).append((group, rows))
-    arrivals = {stage: sorted(row[SINCE] for _, rows in of_stage for row in rows) for stage, of_stage in at.items()}
+    for group, pieces in begun:
+        at.setdefault(group.stage, []).append((group, pieces))
+    arrivals = {stage: sorted(us for _, pieces in of_stage for us in pieces.since_us) for stage, of_stage in at.items()}
     oldest_us = min((times[0] for stage, times in arrivals.items() if stage not in targets), default=at_us)
     longest_s = max((at_us - oldest_us) // SECOND_US, 1)
     found = StageAges({}, {}, {})
     for stage, of_stage in at.items():
         times, target_s = arrivals[stage], targets.get(stage)
         late_us = -1 if target_s is None else at_us - (target_s + 1) * SECOND_US  # what arrived up to then is late
-        held = {row[ITEM] for group, rows in of_stage if group.form == Form.HELD for row in rows}
-        late = {row[ITEM] for _, rows in of_stage for row in rows if row[SINCE] <= late_us}
+        on_hold = [pieces for group, pieces in of_stage if group.form == Form.HELD]
+        held = {item for pieces in on_hold for item in pieces.items}
+        late = {
+            item
+            for _, pieces in of_stage
+            for item, us in zip(pieces.items, pieces.since_us, strict=True)
+            if us <= late_us
+        }
         found.stages[stage] = StageSum(len(held), len(late), len(times), times[0], times[len(times) // 2])
         if len(times) <= most_ticks:
             found.pieces[stage] = [
-                PieceAge(row[ITEM], row[SINCE], row[SINCE] <= late_us, group.form == Form.HELD)
-                for group, rows in of_stage
-                for row in rows
+                PieceAge(item, us, us <= late_us, group.form == Form.HELD)
+                for group, pieces in of_stage
+                for item, us in zip(pieces.items, pieces.since_us, strict=True)
             ]
         else:
-            on_hold = sorted(row[SINCE] for group, rows in of_stage if group.form == Form.HELD for row in rows)
+            times_held = sorted(us for pieces in on_hold for us in pieces.since_us)
             span_s = 2 * target_s if target_s else longest_s
-            found.bars[stage] = _bars(times, on_hold, at_us, span_s, late_us)
+            found.bars[stage] = _bars(times, times_held, at_us, span_s, late_us)
     return found
 
 

@@ -67,16 +67,24 @@ def selects_at() -> tuple[Select[Any], ...]:
     are those of the present, and need no row of `head`.
     """
     left = _moved_on()
-    still_there = _with_head(item.join(parcel, parcel.c.item == item.c.item), item.c.item, parcel.c.put, _FROM_PARCEL)
+    # By an expression, so that SQLite reads the item first: most pieces need no row of `head`.
+    of_item = item.c.item.concat("")
+    still_there = _with_head(item.join(parcel, parcel.c.item == item.c.item), of_item, parcel.c.put, _FROM_PARCEL)
     return (
         left.where(and_(move.c.at_us > _AT, move.c.at_us <= _MIDNIGHT)),
         left.join(open_at, and_(open_at.c.item == move.c.item, open_at.c.n == move.c.n))
         # The addition keeps the planner from reading all moves after the time through their index.
         .where(and_(open_at.c.day.in_([_DAY, literal_column(str(LONG))]), move.c.at_us + 0 > _MIDNIGHT)),
+        # `since_us` is at or before the time of the move: by its index only the pieces that are there since then are read.
         still_there.where(
-            and_(_IN_PROCESS, item.c.last_key_us > _AT, func.coalesce(parcel.c.placed_us, parcel.c.since_us) <= _AT)
+            and_(
+                _IN_PROCESS,
+                item.c.last_key_us > _AT,
+                parcel.c.since_us <= _AT,
+                func.coalesce(parcel.c.placed_us, parcel.c.since_us) <= _AT,
+            )
         ),
-        _present(*_NOT_PAST).where(item.c.last_key_us <= _AT),
+        _present(*_NOT_PAST).where(and_(item.c.last_key_us <= _AT, parcel.c.since_us <= _AT)),
     )
 
 

@@ -5,6 +5,8 @@ priced once.
 """
 
 from collections import Counter
+from collections.abc import Iterable
+from itertools import compress
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, FromClause
@@ -13,23 +15,7 @@ from server.projection.item_rows import operations_of
 from server.queries.historical_stock import released_later, stock_at
 from server.queries.release_epochs import NOT_RELEASED
 from server.queries.stage_ages import MOST_TICKS, AgeBar, PieceAge, StageSum, stage_ages
-from server.queries.stock_groups import (
-    DUE,
-    ESTIMATED,
-    ITEM,
-    OPERATION,
-    ORDER,
-    OVER,
-    QUANTITY,
-    SINCE,
-    Form,
-    Group,
-    Grouped,
-    Groups,
-    groups_at,
-    groups_of,
-    read_groups,
-)
+from server.queries.stock_groups import Form, Group, Grouped, Pieces, groups_at, groups_of, read_groups
 from server.queries.valuation import OverRow, Valuation
 from station.core.ledger.parcels import ParcelState
 
@@ -106,7 +92,8 @@ def stock_sums(
 
     `most_ticks`: pieces at a stage that are listed one by one; above this number their ages are counted in bars.
     """
-    return sums_of(read_groups(connection, valuation, source, past=past), valuation, past=past, most_ticks=most_ticks)
+    groups = read_groups(connection, valuation, source, past=past)
+    return sums_of(groups.items(), valuation, past=past, most_ticks=most_ticks)
 
 
 def stock_sums_at(connection: Connection, valuation: Valuation, at_us: int, most_ticks: int = MOST_TICKS) -> StockSums:
@@ -116,13 +103,13 @@ def stock_sums_at(connection: Connection, valuation: Valuation, at_us: int, most
     of `historical_stock`.
     """
     groups = groups_at(connection, valuation, at_us)
-    no_release = {row[ITEM] for key, rows in groups.items() if Group(*key).epoch == NOT_RELEASED for row in rows}
+    no_release = {item for group, pieces in groups.items() if group.epoch == NOT_RELEASED for item in pieces.items}
     late = released_later(connection, no_release, at_us).keys()
-    if late:
-        groups = {key: [row for row in rows if row[ITEM] not in late] for key, rows in groups.items()}
-        for key, rows in groups_of(stock_at(connection, at_us, late), valuation).items():
-            groups.setdefault(key, []).extend(rows)
-    return sums_of(groups, valuation, past=True, most_ticks=most_ticks)
+    if not late:
+        return sums_of(groups.items(), valuation, past=True, most_ticks=most_ticks)
+    others = [(group, pieces.without(late)) for group, pieces in groups.items()]
+    of_late = groups_of(stock_at(connection, at_us, late), valuation)
+    return sums_of([*others, *of_late.items()], valuation, past=True, most_ticks=most_ticks)
 
 
 class _Class(NamedTuple):
@@ -132,53 +119,55 @@ class _Class(NamedTuple):
     items: list[str]
 
 
-def sums_of(groups: Groups, valuation: Valuation, *, past: bool, most_ticks: int = MOST_TICKS) -> StockSums:
+def sums_of(
+    groups: Iterable[tuple[Group, Pieces]], valuation: Valuation, *, past: bool, most_ticks: int = MOST_TICKS
+) -> StockSums:
     """The sums of grouped pieces. `past`: `dues` are counted, else `estimated`."""
-    keyed = [(Group(*key), rows) for key, rows in groups.items() if rows]
-    begun = [(group, rows) for group, rows in keyed if group.form >= Form.BEGUN]
-    apart = [(group, rows) for group, rows in keyed if group.form == Form.NOT_STARTED]
+    grouped = [(group, pieces) for group, pieces in groups if pieces.items]
+    begun = [(group, pieces) for group, pieces in grouped if group.form >= Form.BEGUN]
+    apart = [(group, pieces) for group, pieces in grouped if group.form == Form.NOT_STARTED]
     classes = _classes(begun, valuation)
-    at: dict[str, list[str]] = {}
+    at: dict[str, set[str]] = {}
     for one in classes:
-        at.setdefault(one.part.stage, []).extend(one.items)
+        at.setdefault(one.part.stage, set()).update(one.items)
     ages = stage_ages(begun, valuation, most_ticks)
     return StockSums(
         classes=[one.part for one in classes],
-        items={stage: len(set(items)) for stage, items in at.items()},
-        whole=len({item for items in at.values() for item in items}),
+        items={stage: len(items) for stage, items in at.items()},
+        whole=len(set().union(*at.values())),
         unvalued=_unvalued(classes, valuation),
         stages=ages.stages,
         pieces=ages.pieces,
         bars=ages.bars,
         over=[
-            OverRow(row[ITEM], group.product, group.routing, valuation.epochs.time(group.epoch), group.ordered_milli,
-                    row[OVER], row[OPERATION], group.entered, group.reached, operations_of(group.scanned), row[QUANTITY])
-            for group, rows in begun
-            for row in rows
-            if row[OVER] and row[QUANTITY]
+            OverRow(row.item, group.product, group.routing, valuation.epochs.time(group.epoch), group.ordered_milli,
+                    row.over_milli, row.operation, group.entered, group.reached, operations_of(group.scanned), row.qty_milli)
+            for group, pieces in begun
+            for row in pieces.over
+            if row.qty_milli
         ],
         released=_released(apart),
         with_members=[
-            ReleasedRow(row[ITEM], group.product, group.ordered_milli, row[QUANTITY], row[SINCE])
-            for group, rows in keyed
+            ReleasedRow(item, group.product, group.ordered_milli, milli, since_us)
+            for group, pieces in grouped
             if group.form == Form.WITH_MEMBERS
-            for row in rows
+            for item, milli, since_us in zip(pieces.items, pieces.qty_milli, pieces.since_us, strict=True)
         ],
-        dues=_dues(keyed) if past else {},
-        estimated={} if past else _estimated(keyed),
+        dues=_dues(grouped) if past else {},
+        estimated={} if past else _estimated(grouped),
     )  # fmt: skip
 
 
 def _classes(begun: Grouped, valuation: Valuation) -> list[_Class]:
     """The pieces in process by stage, class and whether their quantity is known; on hold or not."""
     found: dict[tuple[Any, ...], tuple[list[str], list[int]]] = {}
-    for group, rows in begun:
+    for group, pieces in begun:
         for is_known in (True, False):
-            of_kind = [row for row in rows if (row[QUANTITY] is not None) is is_known]
-            if of_kind:
+            of_kind = [(milli is not None) is is_known for milli in pieces.qty_milli]
+            if any(of_kind):
                 items, quantities = found.setdefault((*group[1:], is_known), ([], []))
-                items += [row[ITEM] for row in of_kind]
-                quantities += [row[QUANTITY] for row in of_kind]
+                items += compress(pieces.items, of_kind)
+                quantities += [milli for milli in pieces.qty_milli if milli is not None] if is_known else []
     return [
         _Class(
             StockSum(stage, product, routing, valuation.epochs.time(epoch), ordered_milli, entered, reached,
@@ -201,28 +190,40 @@ def _unvalued(classes: list[_Class], valuation: Valuation) -> dict[str | None, i
 
 
 def _released(apart: Grouped) -> list[ReleasedSum]:
-    of_product: dict[str | None, list[tuple[Any, ...]]] = {}
-    for group, rows in apart:
-        of_product.setdefault(group.product, []).extend(rows)
+    of_product: dict[str | None, Grouped] = {}
+    for group, pieces in apart:
+        of_product.setdefault(group.product, []).append((group, pieces))
     found = []
-    for product, rows in of_product.items():
-        known = [row[QUANTITY] for row in rows if row[QUANTITY] is not None]
-        uncounted = {row[ITEM] for row in rows if row[QUANTITY] is None}
-        found.append(ReleasedSum(product, len({row[ITEM] for row in rows}), len(known), sum(known), len(uncounted)))
+    for product, grouped in of_product.items():
+        items = {item for _, pieces in grouped for item in pieces.items}
+        known = [milli for _, pieces in grouped for milli in pieces.qty_milli if milli is not None]
+        uncounted = {
+            item
+            for _, pieces in grouped
+            if None in pieces.qty_milli
+            for item, milli in zip(pieces.items, pieces.qty_milli, strict=True)
+            if milli is None
+        }
+        found.append(ReleasedSum(product, len(items), len(known), sum(known), len(uncounted)))
     return found
 
 
-def _dues(keyed: Grouped) -> dict[str, int]:
+def _dues(grouped: Grouped) -> dict[str, int]:
     """The number of orders by due date, of an order the earliest one of its items."""
     of_order: dict[str, str] = {}
-    for _, rows in keyed:
-        for row in rows:
-            due = row[DUE]
-            if due is not None and due < of_order.setdefault(order := row[ORDER] or row[ITEM], due):
-                of_order[order] = due
+    for _, pieces in grouped:
+        for item, order, due in zip(pieces.items, pieces.orders, pieces.dues, strict=True):
+            name = order or item
+            if due is not None and due < of_order.setdefault(name, due):
+                of_order[name] = due
     return dict(Counter(of_order.values()))
 
 
-def _estimated(keyed: Grouped) -> dict[str, int]:
-    pairs = {(row[ESTIMATED], row[ITEM]) for _, rows in keyed for row in rows if row[ESTIMATED]}
+def _estimated(grouped: Grouped) -> dict[str, int]:
+    pairs = {
+        (station, item)
+        for _, pieces in grouped
+        for station, item in zip(pieces.estimated, pieces.items, strict=True)
+        if station is not None
+    }
     return dict(Counter(station for station, _ in pairs))

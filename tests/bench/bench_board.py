@@ -23,6 +23,7 @@ OPEN_ORDERS = 40
 SCANNED = 2_000
 OPEN = (10_000, 50_000)
 CHANGES = 5  # items between two boards: those of 20 scans a second in 250 ms
+DAYS_AGO = 5
 SMALL, LARGE = 10_000, 1_000_000
 REQUESTS = 60
 AT_ONCE_ORDERS = 2_000
@@ -48,9 +49,9 @@ def board_ms(folder: Path, events: int) -> tuple[float, float]:
     return now, past
 
 
-def an_hour_ago() -> str:
-    """The address of the board as of an hour ago."""
-    return f"/?as_of={datetime.fromtimestamp(time.time() - 3600, UTC):%Y-%m-%dT%H:%M}"
+def an_hour_ago(hours: int = 1) -> str:
+    """The address of the board as of an hour ago, or more hours."""
+    return f"/?as_of={datetime.fromtimestamp(time.time() - 3600 * hours, UTC):%Y-%m-%dT%H:%M}"
 
 
 def requests_ms(store: Store, address: str, times: int, *, changes: int = 0) -> list[float]:
@@ -109,7 +110,7 @@ def _copied(table: Table, copy: int) -> Any:
 
 
 def open_figures(folder: Path) -> Iterator[Figure]:
-    """The board now and as of an hour ago, at 10,000 and 50,000 open items; the bytes of the page."""
+    """The board now, as of an hour ago, and as of days ago, when few pieces were where they are now; its bytes."""
     for items in OPEN:
         store = open_hub(folder, items)
         with store.read() as connection:
@@ -120,6 +121,8 @@ def open_figures(folder: Path) -> Iterator[Figure]:
         yield bound(f"first board at {items:,} open items, CPU", first, "ms", at_most=500 + 0.05 * items)
         yield bound(f"board at {items:,} open items, CPU, once for all viewers", now, "ms", at_most=100)
         yield bound(f"board as of an hour ago at {items:,} open items, CPU", past, "ms", at_most=0.006 * items)
+        older = median(requests_ms(store, an_hour_ago(DAYS_AGO * 24), 12))
+        yield bound(f"board as of {DAYS_AGO} days ago at {items:,} open items, CPU", older, "ms", at_most=0.006 * items)
         page = create_app(HubConfig(db=str(store.path)), store).test_client().get("/")
         yield bound(f"board at {items:,} open items, bytes", len(page.data) / 1000, "kB", at_most=300)
         store.close()

@@ -165,6 +165,7 @@ def test_every_parcel_in_process_is_what_its_move_brought_less_what_left(events:
             if parcel.state in LIVE:
                 merged = [n for n, form in forms.items() if _same_form(form, parcel)]
                 assert parcel.put in merged
+                assert parcel.since_us <= parcel.placed_us
                 live[parcel.put] += 1 if parcel.qty_milli is None else parcel.qty_milli
         same = {n: next(m for m, other in forms.items() if _same_form(other, form)) for n, form in forms.items()}
         by_form: Counter[int] = Counter()
