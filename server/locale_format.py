@@ -22,7 +22,7 @@ from babel.numbers import get_currency_precision, get_currency_symbol
 from server.config import HubConfig
 from station.core.master_data import Definition
 from station.core.quantity import MILLI_PLACES, scaled
-from station.core.site import FIRST_DAY, Site, SiteDays, SiteFrom, site_at, site_history
+from station.core.site import FIRST_DAY, LAST_DAY, Site, SiteDays, SiteFrom, site_at, site_history
 
 NBSP = "\u00a0"
 MINUTE_S, HOUR_S, DAY_S = 60, 3600, 86_400
@@ -254,8 +254,8 @@ class LocaleFormat:
         return self._days.day_bounds(day)[0]
 
     def day_end_us(self, day: date) -> int:
-        """The first instant after a day of the shop (UTC us). Raises `ValueError` outside the calendar of `SiteDays`."""
-        return self._days.day_bounds(day)[1]
+        """The first instant after a day of the shop (UTC us); of a day outside the calendar, after its first or last one."""
+        return self._days.day_bounds(min(max(day, FIRST_DAY), LAST_DAY))[1]
 
     def month_start_us(self, at_us: int) -> int:
         """The first instant of the shop's month at a time (UTC us)."""
@@ -310,6 +310,18 @@ def duration(seconds: int) -> str:
     else:
         text = f"{minutes} min" if minutes else f"{seconds} s"
     return text.replace(" ", NBSP)
+
+
+def working_hours(seconds: int) -> str:
+    """A duration in hours and minutes, never in days, because a day of work has no fixed length.
+
+    >>> working_hours(200_000), working_hours(1_800)
+    ('55\\xa0h\\xa033\\xa0min', '30\\xa0min')
+    """
+    hours, minutes = seconds // HOUR_S, seconds // MINUTE_S % 60
+    if not hours:
+        return duration(seconds)
+    return (f"{hours} h {minutes} min" if minutes else f"{hours} h").replace(" ", NBSP)
 
 
 def ago(at_us: int, now_us: int) -> str:

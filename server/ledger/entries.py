@@ -16,6 +16,7 @@ from server.db import schema
 from server.db.store import Store
 from server.ledger.account_check import MAP
 from server.ledger.binding_check import BindingChecks
+from server.ledger.calendar_check import CALENDAR
 from server.ledger.candidates import Candidate, candidate
 from server.ledger.correction_check import CorrectionChecks
 from server.ledger.entry_checks import EntryChecks
@@ -36,6 +37,7 @@ from station.system.progress import Advance, unheard
 PATTERN = "pattern.define"
 FACTS = frozenset({"checkin", "adjust", "note", "answer"})  # what has happened: no time in the future
 Check = ReferenceChecks | CorrectionChecks | BindingChecks | EntryChecks | SiteChecks | BalanceChecks
+WITHOUT_VALUE = frozenset({MAP, CALENDAR})  # they change no value and no exported journal: also from before a close
 FIGURED = frozenset({CLOSE, *JOURNALS})  # to which the hub adds figures
 OF_STOCK = FACTS | {"order.change", "order.close"}  # in the stock as of the very time that they hold from
 AHEAD_US = 60_000_000  # by which the clock of a client may be ahead of the hub's
@@ -222,8 +224,8 @@ def _refuse(entry: Entry, closed_us: int | None, now_us: int) -> None:
 
 def _earliest(entry: Entry, closed_us: int) -> int:
     """The first time that an entry may hold from (UTC us): what happened at the very end of a period belongs to it."""
-    if entry.what == MAP:
-        return 0  # an account changes no value and no exported journal
+    if entry.what in WITHOUT_VALUE:
+        return 0
     return closed_us + (entry.what in OF_STOCK)
 
 

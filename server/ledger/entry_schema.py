@@ -16,6 +16,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from server.ledger.account_check import ACCOUNTS, BALANCE, MAP, account_mistake, map_mistake
+from server.ledger.calendar_check import CALENDAR, PARTS, CalendarFields, calendar_mistake
 from server.ledger.cost_check import COSTS, cost_mistake
 from server.ledger.count_check import COUNTS
 from server.ledger.journal_check import JOURNALS
@@ -256,6 +257,7 @@ FIELDS: dict[str, type[msgspec.Struct]] = {
     "stage.define": _Stage,
     "station.define": _Station,
     "site.define": _Site,
+    CALENDAR: CalendarFields,
     "person.define": _Person,
     "pattern.define": _Pattern,
     "reason.define": _Reason,
@@ -282,7 +284,7 @@ FIELDS: dict[str, type[msgspec.Struct]] = {
     "period.close": _Period,
     "period.reopen": _Period,
 }
-_PARTS: dict[str, type[msgspec.Struct]] = {"set": _Set, "operations": _Operation, "bom": _Material}
+_PARTS: dict[str, type[msgspec.Struct]] = {"set": _Set, "operations": _Operation, "bom": _Material, **PARTS}
 # These kinds are recorded and not used yet; their fields are not fixed.
 _OTHERS = ("cost.actual", "count.accept")
 WHATS = frozenset((*FIELDS, *_OTHERS))
@@ -312,7 +314,7 @@ def mistakes(what: str, data: dict[str, Any]) -> tuple[str, str, str] | None:
     of_kind = {
         "pattern.define": _pattern, "answer": _answer, "routing.define": _routing, "site.define": site_mistake,
         "correct": _correct, "checkin": _checkin, "cost.set": cost_mistake, MAP: map_mistake,
-        BALANCE: account_mistake,
+        BALANCE: account_mistake, CALENDAR: calendar_mistake,
     }.get(what)  # fmt: skip
     if of_kind is not None:
         return of_kind(data)

@@ -34,9 +34,8 @@ def site_mistake(data: dict[str, Any]) -> tuple[str, str, str] | None:
         expected = "one of zone, currency, locale, day_start"
         return "site.define without a field", expected, "Send what changes; the other fields stay as they are."
     zone, currency, locale = fields.get("zone"), fields.get("currency"), fields.get("locale")
-    if zone is not None and zone not in (zones := available_timezones() - {LOCAL}):
-        expected = "a name of the tz database such as Europe/Berlin"
-        return f"site.define with the zone {zone[:80]!r}", expected, _near(zone, zones)
+    if zone is not None and (mistake := zone_mistake(SITE, zone)) is not None:
+        return mistake
     if currency is not None and currency not in (currencies := list_currencies()):
         expected = "three capital letters of ISO 4217 such as EUR"
         return f"site.define with the currency {currency[:80]!r}", expected, _near(currency, currencies)
@@ -44,6 +43,14 @@ def site_mistake(data: dict[str, Any]) -> tuple[str, str, str] | None:
         expected = "a language, with a region where it matters, as in BCP 47: en, de-CH, en-IN"
         return f"site.define with the locale {locale[:80]!r}", expected, "Correct it; a hyphen comes before the region."
     return None
+
+
+def zone_mistake(what: str, zone: str) -> tuple[str, str, str] | None:
+    """What came, what was expected and what to do, of an entry with a zone that does not exist; None of one that does."""
+    zones = available_timezones() - {LOCAL}
+    if zone in zones:
+        return None
+    return f"{what} with the zone {zone[:80]!r}", "a name of the tz database such as Europe/Berlin", _near(zone, zones)
 
 
 def _near(word: str, known: set[str]) -> str:

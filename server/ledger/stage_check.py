@@ -52,7 +52,7 @@ def unknown_stage(connection: Connection, entries: Sequence[tuple[str, Mapping[s
 def _stages_of(what: str, data: Mapping[str, Any]) -> Iterator[str]:
     """The stages to which an entry refers."""
     values: list[Any] = []
-    if what in ("station.define", "adjust", "cost.set", "account.map"):
+    if what in ("station.define", "adjust", "cost.set", "account.map", "calendar.define"):
         values = [data.get("stage")]
     elif what == "checkin":
         values = [data.get("stage"), data.get("caused_at"), data.get("to") if data.get("action") == "rework" else None]

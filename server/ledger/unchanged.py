@@ -19,6 +19,7 @@ import msgspec
 from sqlalchemy import Connection, and_, select
 
 from server.ledger.account_check import MAP
+from server.ledger.calendar_check import CALENDAR
 from server.projection.ended_findings import finding_etag
 from server.projection.tables import binding, definition, finding
 from station.core.codes import CodeType, binding_key, canonical_written, identity_of_written
@@ -26,7 +27,7 @@ from station.core.master_data import NAMED_BY, name_of
 from station.core.site import SITE
 
 COST, BIND, NAME = "cost.set", "code.bind", "item.name"
-WITHDRAWN = {COST: "a price", MAP: "an account"}  # what an entry with `withdrawn` takes back
+WITHDRAWN = {COST: "a price", MAP: "an account", CALENDAR: "a calendar"}  # what an entry with `withdrawn` takes back
 UNCHANGED = frozenset({*NAMED_BY, BIND, NAME})
 MOST_LATER = 2_000  # bindings of other codes that are compared, behind the one that holds
 _SAME = "It is so already: there is nothing to do."
@@ -37,6 +38,7 @@ _DEFAULTS: dict[str, dict[str, Any]] = {
     "person.define": {"roles": []},
     COST: {"basis": "unit", "withdrawn": False},
     MAP: {"withdrawn": False},
+    CALENDAR: {"withdrawn": False, "exceptions": []},
 }
 _OF_OPERATION = {"optional": False, "scrap_ppm": 0}
 
@@ -70,7 +72,7 @@ class CurrentDefinitions:
         """Check a definition or a price against the one of its name that holds at its time."""
         name = name_of(what, data)
         shown = " ".join(f"{field} {data[field]}" for field in NAMED_BY[what] if data.get(field) is not None)
-        shown = shown or "the " + name
+        shown = shown or "the " + (name or "site")
         versions = self._of_kind(what).get(name, [])
         at_us = self._now_us if holds_from_us is None else holds_from_us
         place = bisect_right(versions, at_us, key=lambda version: version.from_us) - 1

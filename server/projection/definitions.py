@@ -14,13 +14,14 @@ from server.projection.ledger_row import LedgerRow
 from server.projection.tables import DEFINITION_CHANGES, ITEM_DELETIONS, definition, item, projection
 from station.core.codes import RefusedPattern, usable_patterns
 from station.core.ledger.void_resolution import effective
-from station.core.master_data import NAMED_BY, Definition, MasterData, name_of
+from station.core.master_data import NAMED_BY, OF_THE_SITE, Definition, MasterData, name_of
 
 _JSON = msgspec.json.Encoder()
 _COUNT = DriverStatement(select(projection.c.v).where(projection.c.k == bindparam("of")))
-# Costs and accounts are applied by the queries, never by the fold.
-COSTS = frozenset({
+# Costs, accounts and calendars are applied by the queries, never by the fold.
+NOT_FOLDED = frozenset({
     "cost.set", "cost.tolerance", "account.map", "account.balance", "journal.export", "journal.reverse",
+    "calendar.define",
 })  # fmt: skip
 
 
@@ -89,7 +90,7 @@ class Definitions:
         """The items whose fold looked up a changed definition, also where the lookup found none."""
         items: set[str] = set()
         for what, name in changed:
-            if what not in COSTS:
+            if what not in NOT_FOLDED:
                 rows = select(looked_up.c.item).where(and_(looked_up.c.what == what, looked_up.c.name == name))
                 items.update(connection.execute(rows.where(looked_up.c.item.in_(select(item.c.item)))).scalars())
         return items
@@ -128,7 +129,7 @@ def defined(row: LedgerRow) -> Definition | None:
     event = row.event
     if event is None or not row.ok or event.kind != "entry" or event.what not in NAMED_BY or event.data is None:
         return None
-    if not name_of(event.what, event.data).strip("\0"):
+    if not name_of(event.what, event.data).strip("\0") and event.what not in OF_THE_SITE:
         return None
     return Definition(event.what, effective(event, row.key).us, row.recorded, event.data)
 

@@ -14,7 +14,7 @@ from server.db import schema
 from server.db.bulk_insert import insert_many
 from server.db.given_values import in_parts, is_one_of
 from server.projection.bindings import NOTHING, Bindings, binding_row, binds
-from server.projection.definitions import COSTS, Definitions, defined, definition_row
+from server.projection.definitions import NOT_FOLDED, Definitions, defined, definition_row
 from server.projection.event_items import (
     Corrections,
     EventItem,
@@ -239,7 +239,7 @@ class KnownChanges:
         if self._defined_otherwise:
             until_us = self.horizon_us()
             for what, name in names:
-                if what not in COSTS and _differs(both, what, name, until_us):
+                if what not in NOT_FOLDED and _differs(both, what, name, until_us):
                     c = looked_up.c
                     items.update(
                         self._live.execute(select(c.item).where(and_(c.what == what, c.name == name))).scalars()

@@ -8,7 +8,7 @@ import msgspec
 from sqlalchemy import Connection, func, select
 
 from server.projection.bindings import Bindings
-from server.projection.definitions import COSTS, Definitions, read_row
+from server.projection.definitions import NOT_FOLDED, Definitions, read_row
 from server.projection.ledger_row import AT_ONCE
 from server.projection.tables import binding, definition
 from station.core.codes import CodeType, binding_key, usable_patterns
@@ -20,8 +20,8 @@ from station.system.clock import utc_us
 VERSION_DIGITS = 16
 MOST_BINDINGS = 50_000  # the newest ones
 PATTERNS = "pattern.define"
-# Costs and accounts are confidential at a bench, counts are of the office; the zone is sent by itself.
-NOT_FOR_STATIONS = COSTS | {"count.open", "count.end", SITE}
+# Costs and accounts are confidential at a bench, calendars and counts are of the office; the zone is sent by itself.
+NOT_FOR_STATIONS = NOT_FOLDED | {"count.open", "count.end", SITE}
 _LAST = "~"  # sorts after every log id
 _JSON = msgspec.json.Encoder(order="deterministic")
 

@@ -24,6 +24,7 @@ from server.queries.item_moves import item_stays
 from server.queries.past_items import past_item
 from server.queries.search import item_named
 from server.queries.valuation import Valuation
+from server.queries.working_times import working_times
 from server.query_words import PAST_WORDS, query_words
 from server.urls import before_pos, item_url, segments
 from server.web.corrections import entry_of
@@ -77,7 +78,8 @@ def page(item: str | None) -> str:
     names = DisplayNames(valuation.master_data, now_us)
     due = due_day(detail.row.due)
     due_us = None if due is None else shop_locale().day_end_us(due)
-    words = PathWords(STATES, names.stage, shop_locale())
+    working = working_times(valuation.master_data)
+    words = PathWords(STATES, names.stage, shop_locale(), working)
     return render_template(
         "item.html",
         page="item",
@@ -90,6 +92,7 @@ def page(item: str | None) -> str:
         stock=merged(detail.stock),
         runs_at=runs_at,
         due=due,
+        working=working,
         picture=path_picture(stays, detail.state.routing, due_us, now_us, words),
         accounts=_accounts(detail),
         shown_events={event.pos for event in detail.events},

@@ -17,14 +17,17 @@ from server.queries.item_changes import ItemChange, item_changes
 from server.queries.item_events import ItemEventRow, scans
 from server.queries.item_moves import ItemMove, Stay, item_moves, item_stays
 from server.queries.search import is_item, item_named
+from server.queries.working_times import working_times
 from server.query_words import PAST_WORDS, query_words
 from server.web.item import item_tables
 from server.web.table_file import FORMS, Cell, moment, quantity, table_file
 from server.web.template_filters import FIELD_WORDS, STATES, VERBS
 from station.core.master_data import MasterData
+from station.core.site import HOUR_US
+from station.core.working_time import WorkingTime
 
 blueprint = Blueprint("item_files", __name__)
-STAYS = ("stage", "operation", "state", "quantity", "from", "until", "event")
+STAYS = ("stage", "operation", "state", "quantity", "from", "until", "hours", "working_hours", "event")
 POSTINGS = (
     "number", "time", "from", "from_stage", "from_operation", "to", "to_stage", "to_operation", "quantity", "event",
 )  # fmt: skip
@@ -65,14 +68,18 @@ def file(form: str) -> Response:
     return table_file(form, f"item-{name}", heading, rows)
 
 
-def _stays(connection: Connection, item: str, _shop: MasterData, _at_us: int) -> list[list[Cell]]:
-    return [_stay(stay) for stay in item_stays(connection, item)]
+def _stays(connection: Connection, item: str, shop: MasterData, at_us: int) -> list[list[Cell]]:
+    working = working_times(shop)
+    return [_stay(stay, working.of(stay.stage), at_us) for stay in item_stays(connection, item)]
 
 
-def _stay(stay: Stay) -> list[Cell]:
+def _stay(stay: Stay, working: WorkingTime, at_us: int) -> list[Cell]:
+    """A row: its hours last until now where it is still there, and those in working hours beside them."""
+    until_us = at_us if stay.until_us is None else stay.until_us
+    lasted = (until_us - stay.since_us, working.between(stay.since_us, until_us))
     return [
         stay.stage, stay.operation, STATES.get(stay.state, stay.state), quantity(stay.qty_milli), moment(stay.since_us),
-        moment(stay.until_us), stay.pos,
+        moment(stay.until_us), *(quantity(us * 1_000 // HOUR_US) for us in lasted), stay.pos,
     ]  # fmt: skip
 
 

@@ -1,19 +1,23 @@
 """Path picture: where the pieces of one item were over time, drawn as SVG, with its sentence.
 
 Each row is an operation, or a stage of an item without routing; x is time. A bar is a stay: solid in work, pale waiting,
-hatched on hold. Nights are grey. Stays of one row and state that overlap or follow one another are one bar. Of more than
-MOST_STAYS stays, those with a gap that could not be seen are one bar too, so that the number of bars has a bound.
-Coordinates are attributes, because the content security policy allows no inline styles.
+hatched on hold. What is outside the calendar of the site is grey; without a calendar, nights are. Stays of one row and
+state that overlap or follow one another are one bar. Of more than MOST_STAYS stays, those with a gap that could not be seen
+are one bar too, so that the number of bars has a bound. Coordinates are attributes, because the content security policy
+allows no inline styles.
 """
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, time, timedelta
+from itertools import chain
 from typing import NamedTuple
 
-from server.locale_format import LocaleFormat, duration
+from server.locale_format import LocaleFormat, duration, working_hours
 from server.queries.item_moves import Stay
+from server.queries.working_times import ALWAYS, WorkingTimes
 from station.core.ledger.parcels import ParcelState
 from station.core.ledger.routing import Routing
+from station.core.working_time import Interval, merged
 
 WIDTH = 960.0
 LEFT = 150.0  # of the names of the rows
@@ -23,7 +27,7 @@ BAR = 16.0
 SHORTEST = 3.0  # a bar is at least this wide, so that it can be seen and clicked
 MOST_NIGHTS = 60
 MOST_STAYS = 400
-NIGHT = (time(20), time(6))  # in the shop's zone; a calendar of shifts is not known
+NIGHT = (time(20), time(6))  # in the shop's zone, where no calendar is known
 DAYS_NAMED = 12
 SECOND_US = 1_000_000
 YEARS = range(1900, 9000)  # an unknown time is an end of the calendar
@@ -53,10 +57,14 @@ class PathRow(NamedTuple):
 
 
 class Picture(NamedTuple):
-    """The picture: rows, nights as (x, width), bars, named days as (x, text), the x of the due day's end, and its height."""
+    """The picture: its rows, grey times as (x, width), bars, and named days as (x, text).
+
+    `has_calendar`: the grey times are those outside the calendar of the site. `due_x`: the x of the due day's end.
+    """
 
     rows: tuple[PathRow, ...]
-    nights: tuple[tuple[float, float], ...]
+    grey: tuple[tuple[float, float], ...]
+    has_calendar: bool
     bars: tuple[Bar, ...]
     days: tuple[tuple[float, str], ...]
     due_x: float | None
@@ -65,15 +73,23 @@ class Picture(NamedTuple):
 
 
 class PathWords(NamedTuple):
-    """The names on the picture: the states, the stages by id, and the formats of the shop."""
+    """The names on the picture: the states, the stages by id, the formats and the working times of the shop."""
 
     states: dict[str, str]
     stage_name: Callable[[str | None], str]
     locale: LocaleFormat
+    working: WorkingTimes = ALWAYS
 
     def stage(self, stage: str | None) -> str:
         """The name of a stage; of None that of the time before the first one, or between stages."""
         return self.stage_name(stage) or NO_STAGE
+
+    def worked(self, stage: str | None, spans: Iterable[Interval]) -> str:
+        """How much of these spans is working time, in brackets; empty where all time is."""
+        working = self.working.of(stage)
+        if working.is_all:
+            return ""
+        return f" ({working_hours(sum(working.between(*span) for span in spans) // SECOND_US)} in working hours)"
 
 
 class _Scale(NamedTuple):
@@ -107,7 +123,8 @@ def path_picture(
     bars = tuple(_bar(stay, tops[_place(stay, routing)], scale, end_us, words) for stay in joined)
     return Picture(
         rows,
-        _nights(scale, words.locale),
+        _grey(scale, words),
+        not words.working.of(None).is_all,
         bars,
         _days(scale, words.locale),
         scale.x(due_us) if near and due_us is not None else None,
@@ -169,14 +186,24 @@ def _bar(stay: Stay, top: float, scale: _Scale, end_us: int, words: PathWords) -
     x = min(scale.x(stay.since_us), WIDTH - SHORTEST)
     length = duration((until_us - stay.since_us) // SECOND_US)
     since = words.locale.clock(stay.since_us, end_us)
-    title = f"{words.stage(stay.stage)}: {words.states.get(stay.state, stay.state)} {length}, from {since}"
+    worked = words.worked(stay.stage, [(stay.since_us, until_us)])
+    title = f"{words.stage(stay.stage)}: {words.states.get(stay.state, stay.state)} {length}{worked}, from {since}"
     return Bar(x, top + (ROW - BAR) / 2, max(round(scale.x(until_us) - x, 1), SHORTEST), stay.state, stay.pos, title)
 
 
-def _nights(scale: _Scale, locale: LocaleFormat) -> tuple[tuple[float, float], ...]:
-    first, last = locale.local(scale.begin_us), locale.local(scale.end_us)
+def _grey(scale: _Scale, words: PathWords) -> tuple[tuple[float, float], ...]:
+    first, last = words.locale.local(scale.begin_us), words.locale.local(scale.end_us)
     if (last - first).days > MOST_NIGHTS or first.year not in YEARS or last.year not in YEARS:
         return ()
+    working = words.working.of(None)
+    if working.is_all:
+        return _nights(scale, first, last)
+    ends = [scale.begin_us, *chain(*working.intervals(scale.begin_us, scale.end_us)), scale.end_us]
+    spans = [(scale.x(begin_us), scale.x(end_us)) for begin_us, end_us in zip(ends[::2], ends[1::2], strict=True)]
+    return tuple((from_x, round(to_x - from_x, 1)) for from_x, to_x in spans if to_x > from_x)
+
+
+def _nights(scale: _Scale, first: datetime, last: datetime) -> tuple[tuple[float, float], ...]:
     nights = []
     for number in range((last.date() - first.date()).days + 2):
         evening = first.date() + timedelta(days=number - 1)
@@ -212,22 +239,23 @@ def _sentence(stays: Sequence[Stay], end_us: int, words: PathWords) -> str:
     if not begun:
         return f"Released {duration((end_us - stays[0].since_us) // SECOND_US)} ago and not started."
     until = max(end_us if stay.until_us is None else stay.until_us for stay in begun)
-    worked = _covered((stay for stay in begun if stay.state == ParcelState.HERE), end_us)
+    worked = _lasted(_covered((stay for stay in begun if stay.state == ParcelState.HERE), end_us))
     stages = {stay.stage for stay in begun if stay.stage is not None}
     at_stage = {stage: _covered((stay for stay in begun if stay.stage == stage), end_us) for stage in stages}
-    text = f"{duration((until - begun[0].since_us) // SECOND_US)}, of which {duration(worked)} in work"
+    in_all = [(begun[0].since_us, until)]
+    text = f"{duration(_lasted(in_all))}{words.worked(None, in_all)}, of which {duration(worked)} in work"
     if not at_stage:
         return f"{text}."
-    longest = max(sorted(at_stage), key=lambda stage: at_stage[stage])
-    return f"{text}; {duration(at_stage[longest])} at {words.stage(longest)}."
+    longest = max(sorted(at_stage), key=lambda stage: _lasted(at_stage[stage]))
+    spans = at_stage[longest]
+    return f"{text}; {duration(_lasted(spans))} at {words.stage(longest)}{words.worked(longest, spans)}."
 
 
-def _covered(stays: Iterable[Stay], end_us: int) -> int:
-    """The seconds in which at least one of these stays lasted."""
-    total, last = 0, -(2**63)
-    for stay in sorted(stays, key=lambda one: one.since_us):
-        until = end_us if stay.until_us is None else stay.until_us
-        if until > last:
-            total += until - max(stay.since_us, last)
-            last = until
-    return total // SECOND_US
+def _covered(stays: Iterable[Stay], end_us: int) -> tuple[Interval, ...]:
+    """The spans in which at least one of these stays lasted."""
+    return merged((stay.since_us, end_us if stay.until_us is None else stay.until_us) for stay in stays)
+
+
+def _lasted(spans: Iterable[Interval]) -> int:
+    """The length of spans in seconds."""
+    return sum(end_us - begin_us for begin_us, end_us in spans) // SECOND_US

@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from server.api.past_query import keep_past, page_past, past_words, present_address
 from server.auth.gate import visitor
 from server.context import current_hub
-from server.locale_format import LocaleFormat, ago, duration, locale_of
+from server.locale_format import LocaleFormat, ago, duration, locale_of, working_hours
 from server.queries.alerts import RunningTime, Word
 from server.queries.escape import isolated, short, visible
 from server.queries.item_events import TagPresence
@@ -290,6 +290,7 @@ for _filter in (
     running,
     sentence,
     duration,
+    working_hours,
     isolated,
 ):
     blueprint.add_app_template_filter(_filter)

@@ -19,6 +19,7 @@ FIELDS = {
     "cost.set": {"micros": 1, "component": "bar"},
     "cost.tolerance": {"ppm": 1},
     "journal.reverse": {"journal": 1, "why": "wrong account"},
+    "calendar.define": {"shifts": []},
     "account.map": {"line": "wip", "account": "1300"},
     "account.balance": {"account": "1300", "period": 1, "micros": 1},
     "order.release": {"order": "WO-2"},

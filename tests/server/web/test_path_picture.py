@@ -10,8 +10,10 @@ from shop_writer import ShopWriter
 
 from server.locale_format import LocaleFormat
 from server.queries.item_moves import Stay
+from server.queries.working_times import WorkingTimes
 from server.web.path_picture import LEFT, WIDTH, PathWords, path_picture
 from station.core.ledger.routing import Operation, Routing
+from station.core.master_data import Definition, MasterData
 
 HOUR_US = 3_600_000_000
 ROUTING = Routing("line", (Operation(10, "saw"), Operation(20, "mill"), Operation(30, "pack")))
@@ -84,10 +86,36 @@ def test_many_stays_are_drawn_as_no_more_bars_than_can_be_seen() -> None:
 def test_nights_are_those_of_the_shops_zone() -> None:
     stays = [stay("saw", "here", 0, 24, 10)]
     assert [
-        [round((x - LEFT) / (WIDTH - LEFT) * 24, 1) for x, _ in picture.nights]
+        [round((x - LEFT) / (WIDTH - LEFT) * 24, 1) for x, _ in picture.grey]
         for zone in ("UTC", "America/New_York")
         if (picture := path_picture(stays, ROUTING, None, NOON_US, words(zone))) is not None
     ] == [[8.0], [13.0]]  # noon UTC is 7:00 in New York
+
+
+WEEK = {"days": [1, 2, 3, 4, 5], "begin": 360, "end": 840}
+CALENDARS = WorkingTimes(
+    MasterData(
+        [
+            Definition("calendar.define", 0, (0, "hub", 1), {"shifts": [WEEK]}),
+            Definition("calendar.define", 0, (0, "hub", 2), {"stage": "mill", "shifts": [{**WEEK, "end": 1080}]}),
+        ]
+    )
+)
+
+
+def test_with_a_calendar_the_time_outside_it_is_grey_and_working_hours_stand_beside_the_time() -> None:
+    picture = path_picture(STAYS, ROUTING, None, NOON_US + 40 * HOUR_US, words()._replace(working=CALENDARS))
+    assert picture is not None
+    assert picture.has_calendar
+    hour = (WIDTH - LEFT) / 40
+    grey = [(round((x - LEFT) / hour, 1), round(width / hour, 1)) for x, width in picture.grey]
+    assert grey == [(2, 16), (26, 14)]  # from 14:00 to 6:00, and from 14:00 on
+    assert picture.sentence.replace("\xa0", " ") == (
+        "1 d 14 h (8 h in working hours), of which 3 h in work; 1 d 12 h at Mill (14 h in working hours)."
+    )
+    assert (
+        picture.bars[2].title.replace("\xa0", " ") == "Mill: waiting 1 d 2 h (14 h in working hours), from 02 Mar 16:00"
+    )
 
 
 def test_the_due_line_is_left_out_where_it_would_make_the_bars_too_small() -> None:
