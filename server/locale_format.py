@@ -22,7 +22,7 @@ from babel.numbers import get_currency_precision, get_currency_symbol
 from server.config import HubConfig
 from station.core.master_data import Definition
 from station.core.quantity import MILLI_PLACES, scaled
-from station.core.site import FIRST_DAY, LAST_DAY, Site, SiteDays, SiteFrom, site_at, site_history
+from station.core.site import FIRST_DAY, Site, SiteDays, SiteFrom, site_at, site_history
 
 NBSP = "\u00a0"
 MINUTE_S, HOUR_S, DAY_S = 60, 3600, 86_400
@@ -254,8 +254,8 @@ class LocaleFormat:
         return self._days.day_bounds(day)[0]
 
     def day_end_us(self, day: date) -> int:
-        """The first instant after a day of the shop (UTC us); of a day outside the calendar, after its first or last one."""
-        return self._days.day_bounds(min(max(day, FIRST_DAY), LAST_DAY))[1]
+        """The first instant after a day of the shop (UTC us). Raises `ValueError` outside the calendar of `SiteDays`."""
+        return self._days.day_bounds(day)[1]
 
     def month_start_us(self, at_us: int) -> int:
         """The first instant of the shop's month at a time (UTC us)."""

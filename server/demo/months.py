@@ -7,7 +7,6 @@ first one; the journal of the second is left for the visitor.
 
 import random
 from collections.abc import Sequence
-from datetime import tzinfo
 from typing import Any, NamedTuple
 
 from server.api.period_query import month_begin
@@ -15,6 +14,7 @@ from server.demo.days import SHIFT_S, at_us
 from server.demo.factory import CUSTOMERS, Products
 from server.demo.simulated_shop import MILLI, SimulatedOrder
 from server.demo.station_client import DemoClient
+from server.locale_format import LocaleFormat
 
 FIRST_ORDER = 801
 FIRST_DAY, EVERY_DAYS = -68, 4  # of the starts, up to the ten days: the month before last is 62 days ago
@@ -54,10 +54,10 @@ def release(client: DemoClient, orders: Sequence[EarlierOrder]) -> None:
     client.post("/api/v1/entries", {"entries": bodies})
 
 
-def close_months(client: DemoClient, now_us: int, zone: tzinfo) -> None:
-    """Map the accounts, close the two local months before this one, and export the journal of the first."""
-    ends = [month_begin(now_us, zone)]
-    ends.insert(0, month_begin(ends[0], zone))
+def close_months(client: DemoClient, now_us: int, locale: LocaleFormat) -> None:
+    """Map the accounts, close the two months of the shop before this one, and export the journal of the first."""
+    ends = [month_begin(now_us, locale)]
+    ends.insert(0, month_begin(ends[0], locale))
     maps = [_entry("account.map", 0, line=line, account=account) for line, account in ACCOUNTS.items()]
     client.post("/api/v1/entries", {"entries": maps})
     closes = [client.post("/api/v1/entries", _entry("period.close", end_us, why="month end")) for end_us in ends]

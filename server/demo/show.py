@@ -33,7 +33,7 @@ from server.demo.station_client import CLOSING, DemoClient, LogEnd
 from server.demo.stock_count import BESIDE, COUNTED, count_entries, items_at, walk
 from server.importer.apply import import_shop
 from server.ledger.hub_log import hub_row
-from server.locale_format import site_of
+from server.locale_format import LocaleFormat, site_of
 from server.ops.bootstrap import initialise, remove_hub, require_empty
 from station.system import clock
 
@@ -167,7 +167,7 @@ class DemoRun:
         ends = self._send_logs(self._written(past, end_us))
         self._await_projection()
         self._count(ends[COUNTED], end_us)
-        close_months(self._office, clock.utc_us(), self._zone)
+        close_months(self._office, clock.utc_us(), LocaleFormat(zone=self._zone))
         office_work(self._office, badges(self._entries))
         return acts(shop, rest, lambda order: self._office.enter("order.release", self._releases.pop(order.order)))
 

@@ -35,6 +35,7 @@ from server.web.path_picture import PathWords, path_picture
 from server.web.template_filters import STATES, lag, shop_locale
 from station.core.ledger.parcels import Account
 from station.core.master_data import MasterData
+from station.core.site import FIRST_DAY, LAST_DAY
 
 blueprint = Blueprint("item", __name__)
 segments(blueprint)
@@ -77,7 +78,7 @@ def page(item: str | None) -> str:
     detail = _first(detail)
     names = DisplayNames(valuation.master_data, now_us)
     due = due_day(detail.row.due)
-    due_us = None if due is None else shop_locale().day_end_us(due)
+    due_us = None if due is None else shop_locale().day_end_us(min(max(due, FIRST_DAY), LAST_DAY))
     working = working_times(valuation.master_data)
     words = PathWords(STATES, names.stage, shop_locale(), working)
     return render_template(

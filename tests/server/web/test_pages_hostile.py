@@ -62,3 +62,13 @@ def test_a_paper_that_there_is_not_is_refused_with_those_that_there_are(hub_app,
 def test_a_page_of_cards_that_there_is_not_is_refused(hub_app, number):
     answer = hub_app.anonymous().get("/cards.svg", query_string={"page": number})
     assert (answer.status_code, answer.json["error"]["do"]) == (404, "Open /cards to see them all.")
+
+
+@pytest.mark.parametrize("due", ["0001-01-01", "9999-12-31"])
+def test_a_due_day_at_an_end_of_the_calendar_is_shown(hub_app, shop_writer, due):
+    shop_writer.release("WO-1", qty=10, due=due)
+    shop_writer.scan("WO-1", "saw", shop_writer.ago(hours=2))
+    shop_writer.settle()
+    for page in ("/items/WO-1", "/orders", "/", "/value", "/obsolete"):
+        answer = hub_app.anonymous().get(page)
+        assert answer.status_code == 200, page
