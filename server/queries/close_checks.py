@@ -188,7 +188,8 @@ def _unsent(shop: ClosingShop) -> CloseCheck | None:
 
 def _unknown(shop: ClosingShop) -> CloseCheck | None:
     codes = count_unknown(shop.connection, shop.end_us)
-    what = f"{counted(codes, 'code names', 'codes name')} nothing: their scans are not in process"
+    names = counted(codes, "code names", "codes name")
+    what = f"{names} nothing: {'its' if codes == 1 else 'their'} scans are not in process"
     return CloseCheck(Check.UNKNOWN, what, None) if codes else None
 
 

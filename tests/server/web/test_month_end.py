@@ -119,7 +119,7 @@ def test_what_is_open_has_its_list_and_its_money(hub_app, shop):
     shop.settle()
     page = hub_app.anonymous().get("/month-end").get_data(as_text=True)
     listed = [text_of(line) for line in re.findall(r"<li>(.*?)</li>", page.partition('id="checks"')[2], re.DOTALL)]
-    assert "1 code names nothing: their scans are not in process" in listed
+    assert "1 code names nothing: its scans are not in process" in listed
     assert any(line.startswith("1 item has no full cost") for line in listed)
     assert any(line.startswith("1 item has more in process than was ordered € ") for line in listed)
 
