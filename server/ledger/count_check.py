@@ -48,6 +48,9 @@ class Defined(Protocol):
 def count_refusal(definitions: Defined, what: str, data: dict[str, Any]) -> CountRefusal | None:
     """Check an entry about a count: one that was opened is not opened again, and one ends once."""
     name = str(data.get("count"))
+    if what == OPEN and (not name.isprintable() or name in (".", "..")):
+        expected = "a name that has an address: characters that can be seen, no dots alone"
+        return CountRefusal(f"count.open of {name!r}", expected, "Give it another name.")
     is_open, has_ended = definitions.is_defined(OPEN, name), definitions.is_defined(END, name)
     if what == OPEN:
         if not is_open:

@@ -13,6 +13,7 @@ from server.context import current_hub
 from server.ledger.entries import Entry
 from server.queries.as_known_at import past_stock
 from server.queries.current_master_data import master_data
+from server.queries.escape import short, visible
 from server.queries.price_differences import PPM, TOLERANCE, price_differences, tolerance_ppm
 from server.queries.price_list import COST, Price, PricedAt, entered_by, price_list
 from server.queries.valuation import StockValue, Valuation
@@ -181,10 +182,10 @@ def _cells(of: PricedAt | None) -> list[Cell]:
 def _priced(entry: Entry) -> str:
     """What was entered, in words."""
     data: dict[str, Any] = entry.data
-    of = WORK.get(data["component"], data["component"])
-    of += f" at {data['stage']}" if data.get("stage") else ""
+    of = WORK.get(data["component"], short(visible(data["component"])))
+    of += f" at {short(visible(data['stage']))}" if data.get("stage") else ""
     of += f" of operation {data['op']}" if data.get("op") else ""
-    of += f" of {data['product']}" if data.get("product") else ""
+    of += f" of {short(visible(data['product']))}" if data.get("product") else ""
     since = "" if entry.holds_from_us is None else f" from {shop_locale().local(entry.holds_from_us):%Y-%m-%d} on"
     if data.get("withdrawn"):
         return f"The price of {of} is withdrawn{since or ' from now on'}."

@@ -13,6 +13,7 @@ from server.ledger.entries import Entry
 from server.queries.count_lines import CountLine, LineKind, count_lines, differing_micros, visible_lines
 from server.queries.counts import CANCELLED, END, FINISHED, OPEN, Count, all_counts, count_named
 from server.queries.current_master_data import master_data
+from server.queries.escape import short, visible
 from server.queries.price_list import entered_by
 from server.query_words import query_words
 from server.urls import segments
@@ -179,7 +180,7 @@ def end(name: str) -> Answer:
     with current_hub().store.read() as connection:
         _named(connection, name)
     enter([Entry(END, {"count": name, "how": how}, caller().name)])
-    flash(f"Count {name} is {how}.")
+    flash(f"Count {short(visible(name))} is {how}.")
     return redirect(request.path)
 
 

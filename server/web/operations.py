@@ -18,6 +18,7 @@ from server.importer.cell_parsers import CellError, milliseconds
 from server.ledger.entries import Entry
 from server.locale_format import LocaleFormat
 from server.queries.current_master_data import master_data
+from server.queries.escape import short, visible
 from server.query_words import query_words
 from server.text import nearest
 from server.web.cost_form import percent
@@ -94,7 +95,8 @@ def change() -> Answer | tuple[str, int]:
         if error.status not in (400, 409):
             raise
         return _page(typed, error), error.status
-    flash(f"Operation {typed['op']} of {typed['routing']} is changed, for orders that are released from now on.")
+    routing = short(visible(typed["routing"]))
+    flash(f"Operation {typed['op']} of {routing} is changed, for orders that are released from now on.")
     return redirect(PATH)
 
 

@@ -5,6 +5,8 @@ import re
 
 import pytest
 
+from server.ledger.hub_log import append_own, event_of
+
 
 @pytest.fixture
 def shop(shop_writer):
@@ -103,6 +105,7 @@ def test_the_api_has_counts_and_lines_in_pages(hub_app, shop):
         ("count.open", {"count": "C-3", "stages": []}),
         ("count.end", {"count": "C-1", "how": "lost"}),
         ("count.open", {"count": "C-3", "stage": "saw"}),
+        *(("count.open", {"count": name}) for name in ("..", ".", "a\nb", "C\u200b1", "\u202eC")),
     ],
 )
 def test_an_entry_without_effect_or_with_a_wrong_field_is_refused(hub_app, shop, what, data):
@@ -111,3 +114,25 @@ def test_an_entry_without_effect_or_with_a_wrong_field_is_refused(hub_app, shop,
         "/api/v1/entries", json={"what": what, "data": data}, headers=hub_app.token("supervise")
     )
     assert answer.status_code in (400, 409)
+
+
+def test_the_answer_to_a_form_shows_each_character_of_a_name(hub_app, shop, supervisor):
+    with shop.store.write() as connection:  # as an earlier version recorded it
+        now = shop.store.clock.read()
+        count = {"count": "x\u202eb" + "y" * 4_000}
+        append_own(
+            connection, [event_of("entry", shop.store.clock, now, what="count.open", data=count, by="Kim")], now.utc_us
+        )
+    shop.settle()
+    (address,) = re.findall(r'href="(/counts/[^"]*)"', supervisor.get("/counts").get_data(as_text=True))
+    assert send(supervisor, shop, address, do="finished").status_code == 302
+    page = page_of(supervisor, address)
+    assert "Count x⟨U+202E⟩by" in page
+    assert "\u202e" not in page
+    accountant = hub_app.person("account")
+    shop.say("product.define", product="box", bom=[{"component": "\u202ebar", "qty_milli": 1000}])
+    shop.settle()
+    assert send(accountant, shop, "/costs", component="\u202ebar", basis="unit", amount="1").status_code == 302
+    page = page_of(accountant, "/costs")
+    assert "⟨U+202E⟩bar costs € 1.00" in page
+    assert "\u202e" not in page
