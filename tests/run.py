@@ -30,7 +30,7 @@ GROUPS = {
 NO_TEST_COLLECTED = 5
 BUSY_TIMES = 5
 BENCH = (str(BIN / "python"), "tests/bench", "--long", "--check")
-LONG_BENCHES = ("stations", "crowd", "large")  # 5 minutes, 10 minutes on each engine, some hours
+LONG_BENCHES = ("stations", "crowd", "year", "large")  # minutes: 5, 10 on each engine, 15; the last one some hours
 BUSY = ("stress-ng", "--cpu", "4", "--quiet")
 
 

@@ -99,7 +99,8 @@ class Definitions:
 def change_count(connection: Connection, of: str = DEFINITION_CHANGES) -> int:
     """The number of transactions that changed a definition or a binding; it only grows, also by a rebuild.
 
-    `of` ITEM_DELETIONS: a number that grows with those that deleted an item, and is not below the changes of items so far.
+    `of` ITEM_DELETIONS: a number that grows with those that deleted an item or its first rows, and is not below the changes
+    of items so far.
     """
     row = _COUNT.first(connection, {"of": of})
     return 0 if row is None else int(row.v)

@@ -1,8 +1,11 @@
 """Item deletion: the rows of an item that a refold replaces, all of them or those after a checkpoint."""
 
+from collections.abc import Mapping
+
 from sqlalchemy import Connection, and_, func, select, tuple_
 
 from server.db.bulk_insert import run_many
+from server.db.given_values import in_parts, is_one_of
 from server.projection.checkpoints import Checkpoint
 from server.projection.dead_letters import delete_dead_events, delete_dead_items
 from server.projection.internal_tables import checkpoint
@@ -18,6 +21,16 @@ def delete_items(connection: Connection, items: list[tuple[str]]) -> None:
     delete_dead_items(connection, [name for (name,) in items])
     for table in ("item", "parcel", "move", "head", "finding", "looked_up", "checkpoint"):
         delete_rows(connection, table, items)
+
+
+def lose_first_rows(connection: Connection, begins: Mapping[str, int]) -> bool:
+    """Whether one of these items begins later (UTC us) than its rows in the tables, which are to be replaced."""
+    for part in in_parts(sorted(begins)):
+        of_part = is_one_of(connection, head.c.item, part)
+        stored = select(head.c.item, func.min(head.c.from_us)).where(of_part).group_by(head.c.item)
+        if any(from_us < begins[name] for name, from_us in connection.execute(stored)):
+            return True
+    return False
 
 
 def delete_after(connection: Connection, name: str, kept: Checkpoint | None) -> None:

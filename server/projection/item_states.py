@@ -29,7 +29,7 @@ from server.projection.ended_findings import FINDING_ANSWER, mark_answered, mark
 from server.projection.event_items import DueEvent
 from server.projection.flow_rows import FlowRows, flow_move
 from server.projection.internal_tables import looked_up
-from server.projection.item_deletion import delete_after, delete_items, delete_rows
+from server.projection.item_deletion import delete_after, delete_items, delete_rows, lose_first_rows
 from server.projection.item_rows import Head, ItemRow, head_of
 from server.projection.ledger_row import AT_ONCE
 from server.projection.tables import ITEM_DELETIONS, finding, head, item, move, open_at, parcel
@@ -37,6 +37,7 @@ from station.core.ledger.fold import Apply, apply, attempt, empty
 from station.core.ledger.item_event import ItemEvent
 from station.core.ledger.moves import Move
 from station.core.ledger.parcels import Finding, ItemState
+from station.core.ledger.times import LATEST_US
 
 MOST_ITEMS = 12_000  # states in memory, some 4 KB each
 _ENCODER = msgspec.msgpack.Encoder()
@@ -289,12 +290,13 @@ class ItemStates:
         """
         changed = list(self._changed.values())
         advanced = [loaded for loaded in changed if loaded.stored and not loaded.replace_rows]
-        replaced = [(loaded.state.item,) for loaded in changed if loaded.replace_rows and loaded.kept is None]
-        gone = replaced + [(name,) for name in self._deleted]
+        replaced = [loaded for loaded in changed if loaded.replace_rows and loaded.kept is None]
+        gone = [(loaded.state.item,) for loaded in replaced] + [(name,) for name in self._deleted]
         self._flow.subtract_items(connection, [name for (name,) in gone])
-        delete_items(connection, gone)
-        if self._deleted:  # the number of this transaction, which no item may have
+        begins = {loaded.state.item: loaded.heads[0][0] if loaded.heads else LATEST_US for loaded in replaced}
+        if self._deleted or lose_first_rows(connection, begins):  # this transaction has a number of its own
             count_change(connection, max(self._change, change_count(connection, ITEM_DELETIONS) + 1), ITEM_DELETIONS)
+        delete_items(connection, gone)
         restarted = [loaded for loaded in changed if loaded.kept is not None]
         for loaded in restarted:
             assert loaded.kept is not None

@@ -349,7 +349,8 @@ projection = Table("projection", metadata, Column("k", Key, primary_key=True), C
 
 PROJECTED_POS = "projected_pos"  # the row of `projection` with the projected ledger position
 DEFINITION_CHANGES = "definition_changes"  # the row of `projection` that counts changes of definitions and bindings
-ITEM_DELETIONS = "item_deletions"  # the row of `projection` that grows with each transaction that deletes an item
+# The row of `projection` that grows with each transaction that deletes an item, or lets one begin later than before.
+ITEM_DELETIONS = "item_deletions"
 FOLD_VERSION_ROW = "fold_version"  # the row of `projection` with the version of the rules by which its rows were folded
 # 2: a scan fills a gap, scrapped and adjusted orders have an end. 3: a published code is its keys, texts have plain braces;
 # a code that nobody released is no item in process. 4: moves, the operations at which parcels were scanned, and the begin of

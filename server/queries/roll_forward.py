@@ -20,6 +20,7 @@ from sqlalchemy import Connection, and_, bindparam, select
 from server.db.schema import ledger
 from server.queries.as_known_at import past_stock
 from server.queries.current_stock import StockRow
+from server.queries.kept_rolls import RollSums, kept_rolls
 from server.queries.period_costs import PeriodCosts
 from server.queries.valuation import Valuation
 from server.queries.value_entries import Grain, PricedForm, ValueEntry, ValueLine, form_of, unit_value
@@ -175,17 +176,23 @@ def _late(was: list[ValueEntry], priced: list[ValueEntry], now: list[ValueEntry]
 
 def roll_forward(connection: Connection, period: Period, by: RollBy, step: int = 1) -> RollForward:
     """The roll-forward of a period. Each value is a multiple of `step` micros, so that a page in whole cents adds up."""
-    ends = ends_of(connection, period, grain_of(by))
-    opening, closing = _sums(ends.opening, by), _sums(ends.closing, by)
-    flows: dict[str | None, Counter[ValueLine]] = {}
-    for entry in ends.between:
-        flows.setdefault(key_of(entry, by), Counter())[entry.line] += entry.amount
+    opening, flows, closing = kept_rolls(connection).sums(
+        connection, period, by, lambda part: _sums_of(connection, part, by)
+    )
     keys = sorted(opening.keys() | closing.keys() | flows.keys(), key=_place)
     rolled = {key: opening[key] + sum(flows.get(key, Counter()).values()) for key in keys}
     gap = sum(abs(closing[key] - rolled[key]) for key in keys)
     lines = [line for line in ValueLine if any(line in of_key and of_key[line] for of_key in flows.values())]
     exact = [[flows.get(key, Counter())[line] for line in lines] for key in keys]
     return _divided(period, by, keys, (opening, exact, rolled), lines, gap, step)
+
+
+def _sums_of(connection: Connection, period: Period, by: RollBy) -> RollSums:
+    ends = ends_of(connection, period, grain_of(by))
+    flows: dict[str | None, Counter[ValueLine]] = {}
+    for entry in ends.between:
+        flows.setdefault(key_of(entry, by), Counter())[entry.line] += entry.amount
+    return RollSums(_sums(ends.opening, by), flows, _sums(ends.closing, by))
 
 
 def _divided(

@@ -22,7 +22,7 @@ from figure import Figure  # noqa: E402 - the folder is on the path only now
 
 BENCHES = (
     "scan", "idle", "readers", "plug", "codes", "ingest", "stations", "viewers", "crowd", "projector", "late_event",
-    "rebuild", "board", "known", "value", "live", "memory", "large",
+    "rebuild", "board", "known", "value", "year", "live", "memory", "large",
 )  # fmt: skip
 
 
