@@ -1,7 +1,7 @@
 """Make or refresh `.venv` for one verb of `./wipline`; standard library only, quick when nothing changed.
 
-`environment.py demo|station|test`. A stamp in `.venv` names what was installed from which `pyproject.toml`; a second call
-with the same answer does nothing. Debian images without `ensurepip` get pip from its wheel, checked against a pinned hash.
+`environment.py demo|station|test|nightly`. A stamp in `.venv` names what was installed from which `pyproject.toml`; a second
+call with the same answer does nothing. Debian images without `ensurepip` get pip from its wheel of a pinned hash.
 
 A machine that cannot be set up gets one sentence, and exit code 3: a Python below 3.11, no network, a folder that cannot be
 written. The syntax is that of old Pythons, so that those reach their sentence.
@@ -34,6 +34,7 @@ PIP_SHA256 = "9655943313a94722b7774661c21049070f6bbb0a1516bf02f7c8d5d9201514cd"
 # What each verb installs: extras of the project, and dependency groups.
 EXTRAS = {"demo": "hub,print,postgres", "station": "station,print", "test": "station,hub,print,postgres"}
 GROUPS = {"test": ["dev"]}
+APT_PACKAGES = {"test": ("apt-packages.txt",), "nightly": ("apt-packages.txt", "apt-packages-nightly.txt")}
 # A build of the verb's extras needs these where no wheel exists; a test machine has them from apt-packages.txt.
 NEEDED_PYTHON = (3, 11)
 CANNOT_BE_SET_UP = 3
@@ -141,9 +142,10 @@ def may_install(sudo: list[str]) -> bool:
     return subprocess.run([*sudo, "true"], capture_output=True, check=False).returncode == 0
 
 
-def system_packages() -> None:
-    """Install the Debian packages that the tests need, or print the one line that does and exit 3."""
-    names = [line for line in (ROOT / "tests" / "apt-packages.txt").read_text().splitlines() if line and line[0] != "#"]
+def system_packages(lists: Sequence[str]) -> None:
+    """Install the Debian packages of these lists, or print the one line that does and exit 3."""
+    lines = [line for name in lists for line in (ROOT / "tests" / name).read_text().splitlines()]
+    names = [line for line in lines if line and line[0] != "#"]
     listed = subprocess.run(
         ["dpkg-query", "-W", "-f", "${Package} ${db:Status-Status}\n", *names],
         capture_output=True,
@@ -170,8 +172,9 @@ def main(verb: str, version: Sequence[int] = sys.version_info, may: Callable[...
     """Bring `.venv` to what `verb` needs."""
     if tuple(version[:2]) < NEEDED_PYTHON:
         give_up(f"this is Python {version[0]}.{version[1]}, and 3.11 or newer is needed: sudo apt-get install python3")
-    if verb == "test":
-        system_packages()
+    if verb in APT_PACKAGES:
+        system_packages(APT_PACKAGES[verb])
+    verb = "test" if verb == "nightly" else verb  # of Python packages the night needs no more
     stamp = VENV / f"wipline-{verb}.stamp"
     wanted = stamp_of(verb)
     if stamp.exists() and stamp.read_text() == wanted:

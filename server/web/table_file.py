@@ -37,7 +37,8 @@ FIRST_YEAR = 1900  # of a date in a spreadsheet
 ROWS_OF_PROGRESS = 1000
 PIECE = 64 * 1024
 MICROS = 6
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would calculate a text that begins so
+# A spreadsheet would calculate a text that begins so; the wide signs are those of Japanese and Chinese keyboards.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 _EXACT = Context(prec=80)  # digits: more than the value of any stock has
 _WIDTH = 14
 _TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"

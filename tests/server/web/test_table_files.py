@@ -1,8 +1,10 @@
 """The tables of the pages as files: CSV and XLSX have the same rows, and a spreadsheet program calculates no cell."""
 
 import csv
+import html
 import io
 import re
+import subprocess
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -14,6 +16,7 @@ import python_calamine
 from shop_writer import ShopWriter
 
 from server.db.long_work import EXPORT
+from server.queries.closed_periods import closed_periods
 from server.web import table_file as files
 from server.web.template_filters import shop_locale
 
@@ -23,7 +26,9 @@ OF_A_FORM = {"orders_ask.html", "orders_done.html", "travellers_ask.html", "labe
 FILES = (
     "/orders.{}", "/stage.{}?stage=saw", "/stage.{}?stage=saw&list=calls", "/without-cost.{}",
     "/without-cost.{}?list=missing", "/without-cost.{}?list=differences", "/costs.{}", "/costs/operations.{}",
-    "/products.{}", "/rollforward/expense.{}", "/month-end.{}", "/month-end/items.{}?check=unsent",
+    "/rollforward.{}?by=stage", "/rollforward/postings.{}?line=material", "/rollforward/expense.{}",
+    "/products.{}", "/month-end.{}", "/month-end/items.{}?check=unsent",
+    "/month-end/listing.{}?period={period}", "/value/bill.{}?component=bracket", "/value/history.{}?to={closed_us}",
     "/journal.{}", "/journal.{}?list=accounts", "/journal.{}?list=journals", "/counts.{}", "/count.{}?count=C-1",
     "/obsolete.{}?days=1", "/obsolete.{}?list=reasons", "/obsolete/write-down.{}?days=1",
     "/obsolete/write-down.{}?days=1&list=parts", "/obsolete/write-down.{}?days=1&list=stock",
@@ -60,7 +65,9 @@ def shop_writer(store):
 
 
 def fetched(hub_app, address, form):
-    answer = hub_app.person("supervise").get(address.format(form))
+    with hub_app.store.read() as connection:
+        (closed,) = closed_periods(connection)
+    answer = hub_app.person("supervise").get(address.format(form, period=closed.pos, closed_us=closed.closed_us))
     assert answer.status_code == 200, address
     assert re.fullmatch(rf'attachment; filename="[a-z_-]+\.{form}"', answer.headers["Content-Disposition"])
     return answer.data
@@ -141,6 +148,58 @@ def test_every_table_of_a_page_has_its_files():
         assert links >= text.count("<table"), name
 
 
+def test_every_address_of_a_file_is_read_back(hub_app):
+    ending = f".{files.FORMS}"
+    addresses = {str(rule).removesuffix(ending) for rule in hub_app.app.url_map.iter_rules() if ending in str(rule)}
+    assert {address.partition(".{}")[0] for address in FILES} == addresses
+
+
+def test_every_link_to_a_file_on_a_page_has_a_file_of_either_form(hub_app, shop_writer):
+    person = hub_app.person("supervise")
+    pages = {str(rule) for rule in hub_app.app.url_map.iter_rules() if "GET" in rule.methods and not rule.arguments}
+    pages -= {"/metrics", "/openapi.json", "/healthz", "/sign-in", "/api/v1/events"}
+    pages |= {"/items/WO-1", "/stages/saw", "/counts/C-1", "/rollforward/postings?line=material", "/value?by=item",
+              "/value/bill?component=bracket"}  # fmt: skip
+    links = set()
+    for page in sorted(page for page in pages if not page.startswith("/api/") and "." not in page):
+        answer = person.get(page)
+        if answer.status_code != 400:  # a page that needs query words
+            links |= {html.unescape(link) for link in re.findall(r'href="([^"]+\.(?:csv|xlsx)[^"]*)"', answer.text)}
+    assert {link.replace(".xlsx", ".csv") for link in links} == {link for link in links if ".csv" in link}
+    assert {link.replace(".csv", ".xlsx") for link in links} == {link for link in links if ".xlsx" in link}
+    assert len(links) > len(FILES)
+    for link in sorted(links):
+        assert person.get(link).status_code == 200, link
+
+
+@pytest.mark.nightly
+def test_libreoffice_reads_what_the_csv_file_has_and_calculates_nothing(hub_app, shop_writer, tmp_path):
+    books = {f"{number}": address for number, address in enumerate(FILES)}
+    for name, address in books.items():
+        (tmp_path / f"{name}.xlsx").write_bytes(fetched(hub_app, address, "xlsx"))
+    subprocess.run(
+        ["soffice", f"-env:UserInstallation=file://{tmp_path}/profile", "--headless",
+         "--convert-to", "csv:Text - txt - csv (StarCalc):44,34,76,1", "--outdir", tmp_path / "out",
+         *(tmp_path / f"{name}.xlsx" for name in books)],
+        check=True, capture_output=True, timeout=600,
+    )  # fmt: skip
+    with hub_app.app.app_context():
+        zone = shop_locale().zone
+    for name, address in books.items():
+        read = list(csv.reader(io.StringIO((tmp_path / "out" / f"{name}.csv").read_text())))
+        expected = csv_rows(fetched(hub_app, address, "csv"))
+        assert len(read) == len(expected), address
+        for row, texts in zip(read, expected, strict=True):
+            assert [shown(text, zone) for text in texts] == [cell.replace(",", "") for cell in row], address
+
+
+def shown(text, zone):
+    """The text that a spreadsheet program shows for one of a CSV file, without the groups of numbers."""
+    if re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", text):
+        return datetime.fromisoformat(text).astimezone(zone).strftime("%Y-%m-%d %H:%M:%S")
+    return (text[1:] if text.startswith(("'=", "'+", "'-", "'@")) else text).replace(",", "")
+
+
 def test_a_file_of_too_many_rows_says_what_to_do(hub_app, shop_writer, monkeypatch):
     monkeypatch.setattr(files, "MOST_ROWS", 1)
     answer = hub_app.anonymous().get("/orders.xlsx")
@@ -176,6 +235,12 @@ def test_an_amount_of_any_size_is_exact(hub_app, micros, text):
     with hub_app.app.test_request_context("/"):
         hub_app.app.preprocess_request()
         assert files.csv_cell(files.amount(micros)) == text
+
+
+@pytest.mark.parametrize("sign", ["=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20"])
+def test_no_text_of_a_csv_file_begins_like_a_formula(sign):
+    assert files.csv_cell(f"{sign}1+1") == f"'{sign}1+1"
+    assert files.csv_cell(f"1{sign}1") == f"1{sign}1"
 
 
 def test_what_a_spreadsheet_cannot_hold_is_kept_as_text(hub_app):
