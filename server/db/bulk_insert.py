@@ -39,3 +39,13 @@ def insert_text(table: str, columns: tuple[str, ...], paramstyle: str) -> str:
     mark = "?" if paramstyle == "qmark" else "%s"
     names = ", ".join(f'"{column}"' for column in columns)
     return f'INSERT INTO "{table}" ({names}) VALUES ({", ".join([mark] * len(columns))})'  # noqa: S608  names of our tables
+
+
+@cache
+def upsert_text(table: Table, paramstyle: str) -> str:
+    """The upsert of a row: an update leaves unchanged indexes unwritten, which delete and insert would not."""
+    names = [column.name for column in table.columns]
+    keys = [column.name for column in table.primary_key]
+    changes = ", ".join(f'"{name}" = excluded."{name}"' for name in names if name not in keys)
+    conflict = ", ".join(f'"{name}"' for name in keys)
+    return f"{insert_text(table.name, tuple(names), paramstyle)} ON CONFLICT ({conflict}) DO UPDATE SET {changes}"

@@ -56,8 +56,8 @@ def mark_of(event: Event) -> CallMark | None:
 
 def note_calls(connection: Connection, rows: Iterable[LedgerRow]) -> None:
     """Store the marks of these new ledger rows, void ones included: a void may itself be voided."""
-    marks = ((row.pos, mark_of(row.event)) for row in rows if row.event is not None)
-    insert_many(connection, call_mark, [(pos, *mark) for pos, mark in marks if mark is not None])
+    marks = [(row.pos, *mark) for row in rows if row.event is not None and (mark := mark_of(row.event)) is not None]
+    insert_many(connection, call_mark, marks)
 
 
 def _name(value: Any) -> str | None:

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from sqlalchemy import Connection, select
 
 from server.db.bulk_insert import insert_text, run_many
-from server.projection.dead_letters import attribute_error
+from server.projection.dead_letters import unfoldable
 from server.projection.internal_tables import code_key
 from server.projection.ledger_row import LedgerRow
 from station.core.codes import binding_key, canonical_written, identity_of_written
@@ -35,12 +35,14 @@ def spellings_in(event: Event, code: str | None = None, identity: str = "") -> l
 
 def note_spellings(connection: Connection, rows: Iterable[LedgerRow]) -> None:
     """Store the spellings of these ledger rows. Void rows are included: a label exists even if its scan is void."""
-    found = [
-        attribute_error(row.pos, spellings_in, row.event, row.code, row.identity)
-        for row in rows
-        if row.event is not None
-    ]
-    spellings = sorted({spelling for of_event in found for spelling in of_event})
+    found: set[tuple[str, str]] = set()
+    for row in rows:
+        if row.event is not None:
+            try:
+                found.update(spellings_in(row.event, row.code, row.identity))
+            except Exception as error:
+                raise unfoldable(row.pos, error) from error
+    spellings = sorted(found)
     if spellings:
         statement = insert_text(code_key.name, ("code", "key"), connection.dialect.paramstyle)
         run_many(connection, f"{statement} ON CONFLICT DO NOTHING", spellings)

@@ -80,9 +80,20 @@ def attribute_error(pos: int, function: Callable[_Args, _Result], *args: _Args.a
     except Unfoldable:
         raise
     except Exception as error:
-        if is_of_medium(error):
-            raise
-        raise Unfoldable({pos: reason_of(error)}) from error
+        raise unfoldable(pos, error) from error
+
+
+def unfoldable(pos: int, error: Exception) -> Unfoldable:
+    """An error in a function that reads the event at `pos`, as `Unfoldable`; raises an error that concerns no event.
+
+    A loop over many events catches their errors itself, because most of these functions take no longer than a call through
+    `attribute_error`.
+    """
+    if isinstance(error, Unfoldable):
+        return error
+    if is_of_medium(error):
+        raise error
+    return Unfoldable({pos: reason_of(error)})
 
 
 def is_of_medium(error: BaseException) -> bool:

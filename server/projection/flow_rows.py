@@ -24,16 +24,16 @@ _OF_CLASS = (
 )  # fmt: skip
 _OF_MOVE = ("at_us", "qty_milli", "at_stage_since_us", "run_since_us", "started_us", "restated", "product", *_OF_CLASS)
 _columns = itemgetter(*([column.name for column in move.columns].index(name) for name in _OF_MOVE))
+_tuple = tuple.__new__  # makes a named tuple in a third of the time of its own constructor
 _MEASURES = ("stage_us", "queue_us", "run_us", "throughput_us", "lead_us")
 
 
 def flow_move(row: Row[Any] | tuple[Any, ...], routing: str | None, released_us: int | None) -> FlowMove:
     """A row of `move` as flow counts it. `routing`, `released_us`: of its item."""
     at_us, qty_milli, at_stage_since_us, run_since_us, started_us, restated, product, *of_class = _columns(row)
-    flow_class = FlowClass(product, routing, *of_class)
-    return FlowMove(
-        flow_class, at_us, qty_milli, at_stage_since_us, run_since_us, started_us, released_us, bool(restated)
-    )
+    flow_class = _tuple(FlowClass, (product, routing, *of_class))
+    times = (at_stage_since_us, run_since_us, started_us, released_us)
+    return _tuple(FlowMove, (flow_class, at_us, qty_milli, *times, bool(restated)))
 
 
 def moves_between(connection: Connection, from_us: int, until_us: int, *where: Any) -> Iterator[FlowMove]:

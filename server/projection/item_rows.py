@@ -132,6 +132,20 @@ def head_of(state: ItemState, name: str | None) -> Head:
     )  # fmt: skip
 
 
+def has_same_head(before: ItemState, after: ItemState) -> bool:
+    """Whether one item event surely left `head_of` as it was, which most scans do; a name is not looked at.
+
+    Without an overrun, the parcels do not count.
+    """
+    return (
+        after.header is before.header
+        and after.routing is before.routing
+        and after.released_us == before.released_us
+        and after.outer == before.outer
+        and "overrun" not in after.outer
+    )
+
+
 def finding_row(number: int, item: str, finding: Finding) -> tuple[Any, ...]:
     """A row of `finding` with the surrogate id `number`."""
     log_id = bytes.fromhex(finding.log)

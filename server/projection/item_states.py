@@ -6,14 +6,13 @@ The states of recently used items stay in memory. A state is written once a tran
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Any
 
 import msgspec
 import structlog
-from sqlalchemy import Connection, Table, func, select
+from sqlalchemy import Connection, func, select
 
-from server.db.bulk_insert import insert_many, insert_text, run_many
+from server.db.bulk_insert import insert_many, insert_text, run_many, upsert_text
 from server.projection import item_rows
 from server.projection.checkpoints import (
     CHECKPOINT_EVENTS,
@@ -30,7 +29,7 @@ from server.projection.event_items import DueEvent
 from server.projection.flow_rows import FlowRows, flow_move
 from server.projection.internal_tables import looked_up
 from server.projection.item_deletion import delete_after, delete_items, delete_rows, lose_first_rows
-from server.projection.item_rows import Head, ItemRow, head_of
+from server.projection.item_rows import Head, ItemRow, has_same_head, head_of
 from server.projection.ledger_row import AT_ONCE
 from server.projection.tables import ITEM_DELETIONS, finding, head, item, move, open_at, parcel
 from station.core.ledger.fold import Apply, apply, attempt, empty
@@ -42,16 +41,6 @@ from station.core.ledger.times import LATEST_US
 MOST_ITEMS = 12_000  # states in memory, some 4 KB each
 _ENCODER = msgspec.msgpack.Encoder()
 LOG = structlog.get_logger("projector")
-
-
-@cache
-def _upsert(table: Table, paramstyle: str) -> str:
-    """The upsert of a row: an update leaves unchanged indexes unwritten, which delete and insert would not."""
-    names = [column.name for column in table.columns]
-    keys = [column.name for column in table.primary_key]
-    changes = ", ".join(f'"{name}" = excluded."{name}"' for name in names if name not in keys)
-    conflict = ", ".join(f'"{name}"' for name in keys)
-    return f"{insert_text(table.name, tuple(names), paramstyle)} ON CONFLICT ({conflict}) DO UPDATE SET {changes}"
 
 
 class StoredItem(msgspec.Struct, omit_defaults=True):
@@ -110,8 +99,8 @@ class LoadedItem:
         5. Take over the new state, moves, findings and name, and the head where it changed.
         """
         # Rows are kept by the place of their event, so a checkpoint never divides two events of one place.
-        is_new = self.folded != (0 if self.kept is None else self.kept.folded)
-        if is_new and self.folded % every == 0 and due.place > self.state.last:
+        is_full = self.folded % every == 0 and self.folded != (0 if self.kept is None else self.kept.folded)
+        if is_full and due.place > self.state.last:
             asked = tuple(sorted(self.asked | self.new_asked))
             self.checkpoints.append(Checkpoint(self.state, self.folded, self.name, asked, self.unknown))
         self.folded += 1
@@ -119,25 +108,30 @@ class LoadedItem:
         item_event = due.item_event
         result = item_event if isinstance(item_event, str) else attempt(self.state, item_event, master_data, apply)
         # Lookups of a failed item event count too: another definition may let it be folded.
-        self.new_asked |= master_data.asked - self.asked
+        if master_data.asked:
+            self.new_asked |= master_data.asked - self.asked
         if isinstance(result, str) or isinstance(item_event, str):
             LOG.error("an item event was set aside", item=self.state.item, pos=due.pos, reason=result)
             self.failed.append((due.pos, str(result)))
             self.state = msgspec.structs.replace(self.state, last=due.place)
             return
-        self.unknown = self.unknown or next((made.number for made in result.moves if made.qty_milli is None), 0)
-        if result.quantity_became is not None:
-            self.late_quantity, self.unknown = result.quantity_became, 0
+        for made in result.moves:
+            if made.target.qty_milli is None and not self.unknown:
+                self.unknown = made.number
+            self.moves.append((due.pos, made))
+        if (became := result.quantity_became) is not None:
+            self.late_quantity, self.unknown = became, 0
         if self.head is None and self.stored and not self.replace_rows:
             self.head = head_of(self.state, self.name)
-        self.state = result.state
-        self.moves += ((due.pos, made) for made in result.moves)
+        before, self.state = self.state, result.state
         self.findings += result.findings
         if item_event.verb == FINDING_ANSWER:
             self.answers.append(item_event)
         if item_event.verb == "item.name" and item_event.data is not None:
             name = item_event.data.get("name")
             self.name = name if isinstance(name, str) and name else None
+        elif self.head is not None and has_same_head(before, self.state):
+            return
         after = head_of(self.state, self.name)
         if after != self.head:
             if self.heads and self.heads[-1][0] == item_event.key_us:
@@ -307,7 +301,7 @@ class ItemStates:
         stored = ((loaded, _ENCODER.encode(loaded.to_stored())) for loaded in changed)
         rows = [(*self._item_row(loaded.state, loaded.name, of), self._change) for loaded, of in stored]
         self._change += 1
-        run_many(connection, _upsert(item, connection.dialect.paramstyle), rows)
+        run_many(connection, upsert_text(item, connection.dialect.paramstyle), rows)
         self._write_parcels(connection, changed)
         self._write_history(connection, changed)
         self._flow.write(connection)
@@ -321,7 +315,7 @@ class ItemStates:
         add_dead_letters(connection, failed)
         for loaded in changed:
             mark_answered(connection, loaded.state.item, loaded.answers)
-        mark_ended(connection, [loaded.state for loaded in changed])
+        mark_ended(connection, [loaded.state for loaded in changed if loaded.stored or loaded.findings])
         for loaded in changed:
             loaded.mark_written()
         self._changed.clear()
@@ -360,10 +354,11 @@ class ItemStates:
         findings: list[tuple[Any, ...]] = []
         finding_id = self._next["finding"]
         for loaded in changed:
-            name = loaded.state.item
+            name, routing, released_us = loaded.state.item, loaded.routing_now, loaded.state.released_us
             for pos, made in loaded.moves:
-                moves.append(item_rows.move_row(pos, loaded.state, made, loaded.late_quantity))
-                self._flow.add(flow_move(moves[-1], loaded.routing_now, loaded.state.released_us))
+                row = item_rows.move_row(pos, loaded.state, made, loaded.late_quantity)
+                moves.append(row)
+                self._flow.add(flow_move(row, routing, released_us))
                 days += [(day, name, made.number) for day in item_rows.days_open(made)]
             heads += [(name, from_us, *columns) for from_us, columns in loaded.heads]
             for result in loaded.findings:
@@ -371,7 +366,7 @@ class ItemStates:
                 finding_id += 1
         insert_many(connection, move, moves)
         insert_many(connection, open_at, days)
-        run_many(connection, _upsert(head, connection.dialect.paramstyle), heads)
+        run_many(connection, upsert_text(head, connection.dialect.paramstyle), heads)
         insert_many(connection, finding, findings)
         self._next["finding"] = finding_id
 

@@ -1,15 +1,15 @@
 """Ledger rows as the projector processes them: decoded, checked against their hash, with their order key and status."""
 
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+import msgspec
 from sqlalchemy import Connection, Integer, and_, bindparam, select
 
 from server.db.given_values import in_parts, is_one_of
 from server.db.schema import ledger
-from server.projection.dead_letters import SET_ASIDE, attribute_error
+from server.projection.dead_letters import SET_ASIDE, unfoldable
 from server.projection.internal_tables import word
 from server.projection.tables import event_state
 from station.core.codes import canonical, identity_of_recorded, identity_of_written
@@ -35,8 +35,7 @@ _log_text = lru_cache(maxsize=1024)(bytes.hex)
 _tuple = tuple.__new__  # makes a named tuple in a third of the time of its own constructor
 
 
-@dataclass(slots=True)
-class LedgerRow:
+class LedgerRow(msgspec.Struct):
     """One row of the ledger. `event`: the event to fold, None for an inert row. `was`: its row in event_state, if any."""
 
     pos: int
@@ -45,7 +44,6 @@ class LedgerRow:
     read_as: str
     event: Event | None
     counted: CountedIdentity
-    stamp: EventTime  # its place in its log, and the clock values that it was recorded with
     own_hash: str = ""  # the hash of the stored event, in hex
     status: str = ""
     key: OrderKey = NO_KEY
@@ -57,6 +55,14 @@ class LedgerRow:
     def ok(self) -> bool:
         """Whether the event has effect."""
         return self.status == "ok"
+
+    @property
+    def stamp(self) -> EventTime:
+        """Its place in its log, and the clock values that it was recorded with."""
+        event, (log, seq, _) = self.event, self.counted
+        if event is None:
+            return EventTime(log, seq)
+        return _tuple(EventTime, (log, seq, event.boot, event.mono_ns, event.since_ns))
 
     @property
     def places(self) -> set[PositionKey]:
@@ -73,16 +79,14 @@ def inert_row(row: Any, status: str) -> LedgerRow:
     """Make an inert row from the columns of COLUMNS: it has no event and no effect."""
     stored = PositionKey(row.log_id.hex(), row.seq)
     own_hash = row.hash.hex()
-    return LedgerRow(
-        row.pos, stored, None, status, None, CountedIdentity(*stored, own_hash), EventTime(*stored), own_hash, status
-    )
+    return LedgerRow(row.pos, stored, None, status, None, CountedIdentity(*stored, own_hash), own_hash, status)
 
 
 def mark_inert(row: LedgerRow, status: str) -> None:
     """Make a row inert: it has no event and no effect, and counts at the place where it is stored."""
     row.event = row.code = None
     row.identity = ""
-    row.counted, row.stamp = CountedIdentity(*row.stored, row.own_hash), EventTime(*row.stored)
+    row.counted = CountedIdentity(*row.stored, row.own_hash)
     row.status = row.read_as = status
 
 
@@ -92,16 +96,13 @@ def from_row(row: Any, *, damaged: bool | None = None) -> LedgerRow:
     log, own_hash = _log_text(log_id), event_hash.hex()
     stored = _tuple(PositionKey, (log, seq))
     if (link(prev, encoded) != event_hash) if damaged is None else damaged:
-        counted = CountedIdentity(*stored, own_hash)
-        return LedgerRow(pos, stored, None, "damaged", None, counted, EventTime(*stored), counted.hash, "damaged")
+        return LedgerRow(pos, stored, None, "damaged", None, CountedIdentity(*stored, own_hash), own_hash, "damaged")
     status, outer, event, counted = read(log, seq, own_hash, encoded)
     kind = None if outer is None or "\0" in outer.kind else outer.kind
     if event is None:
-        stamp = EventTime(counted.log, counted.seq)
-        return LedgerRow(pos, stored, kind, status, None, counted, stamp, own_hash, status)
-    stamp = _tuple(EventTime, (counted.log, counted.seq, event.boot, event.mono_ns, event.since_ns))
+        return LedgerRow(pos, stored, kind, status, None, counted, own_hash, status)
     code, identity = _code_of(event)
-    return LedgerRow(pos, stored, kind, status, event, counted, stamp, own_hash, status, NO_KEY, None, code, identity)
+    return LedgerRow(pos, stored, kind, status, event, counted, own_hash, status, NO_KEY, None, code, identity)
 
 
 def _code_of(event: Event) -> tuple[str | None, str]:
@@ -128,8 +129,13 @@ def rows_after(connection: Connection, pos: int, limit: int, aside: Container[in
 
     Raises `Unfoldable` for another row that cannot be decoded.
     """
-    rows = connection.execute(_ROWS_AFTER, {"after": pos, "most": limit}).all()
-    return [inert_row(row, SET_ASIDE) if row.pos in aside else attribute_error(row.pos, from_row, row) for row in rows]
+    rows = []
+    for row in connection.execute(_ROWS_AFTER, {"after": pos, "most": limit}).all():
+        try:
+            rows.append(inert_row(row, SET_ASIDE) if row[0] in aside else from_row(row))
+        except Exception as error:
+            raise unfoldable(row[0], error) from error
+    return rows
 
 
 def all_rows(
@@ -199,7 +205,7 @@ def _projected(connection: Connection, values: Any, was: Any) -> LedgerRow:
     row = inert_row(values, SET_ASIDE) if status == SET_ASIDE else from_row(values, damaged=status == "damaged")
     if status == NOT_PERMITTED and row.event is not None and not _is_refused_void(connection, row, was):
         mark_inert(row, NOT_PERMITTED)
-    row.was, row.status, row.key = was, status, OrderKey(*was[3:7])  # the order of the columns
+    row.was, row.status, row.key = was, status, _tuple(OrderKey, was[3:7])  # the order of the columns
     return row
 
 
@@ -218,17 +224,19 @@ def words_of(rows: Sequence[LedgerRow]) -> Iterator[str]:
     """The words in the rows of event_state of these ledger rows."""
     for row in rows:
         yield row.counted.log
-        if row.stamp.boot is not None:
-            yield row.stamp.boot
+        if row.event is not None and row.event.boot is not None:
+            yield row.event.boot
 
 
 def state_rows(rows: Sequence[LedgerRow], word_ids: Mapping[str, int]) -> list[tuple[Any, ...]]:
     """The rows of event_state, in the order of its columns. `word_ids`: the numbers of `words_of`."""
-    return [
-        (
-            row.pos, row.kind, row.status, *row.key, word_ids[row.counted.log], row.counted.seq,
-            None if row.counted.hash == row.own_hash else bytes.fromhex(row.counted.hash),
-            None if row.stamp.boot is None else word_ids[row.stamp.boot], row.stamp.mono_ns, row.stamp.since_ns,
-        )
-        for row in rows
-    ]  # fmt: skip
+    states = []
+    for row in rows:
+        log, seq, boot, mono_ns, since_ns = row.stamp
+        hash_there = row.counted.hash
+        states.append((
+            row.pos, row.kind, row.status, *row.key, word_ids[log], seq,
+            None if hash_there == row.own_hash else bytes.fromhex(hash_there),
+            None if boot is None else word_ids[boot], mono_ns, since_ns,
+        ))  # fmt: skip
+    return states

@@ -6,10 +6,11 @@ functions over the whole set, and each item is folded once. A difference between
 
 from array import array
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from heapq import merge
 from itertools import groupby
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from sqlalchemy import Connection, Table, and_, bindparam, create_engine, func, select
 from sqlalchemy.pool import StaticPool
@@ -19,7 +20,7 @@ from server.db.schema import metadata
 from server.db.store import Store
 from server.ledger.ingest import last_pos
 from server.projection.anchor_seals import seal_key
-from server.projection.bindings import Bindings, binding_row
+from server.projection.bindings import BindingChange, Bindings, binding_row
 from server.projection.call_marks import note_calls
 from server.projection.code_keys import note_spellings
 from server.projection.dead_letters import (
@@ -27,9 +28,9 @@ from server.projection.dead_letters import (
     ITEM,
     Unfoldable,
     add_dead_letters,
-    attribute_error,
     dead_events,
     is_of_medium,
+    unfoldable,
 )
 from server.projection.definitions import Definitions, change_counts, count_rebuild, definition_row
 from server.projection.event_items import Corrections, ItemEventBuilder, correction_row, insert_links, verb_of
@@ -66,11 +67,13 @@ from server.projection.tag_numbers import note_numbers
 from server.projection.void_state import VoidState, note_marks
 from server.projection.words import WordNumbers
 from station.core.ledger.fold import reason_of
+from station.core.ledger.void_resolution import Correction
 from station.system.progress import Advance, unheard
 
-ITEMS_AT_ONCE = 100
+ITEMS_AT_ONCE = 500
 # The parts of the three stages in the duration of a rebuild, for its progress: measured, 13,500 events of 1,500 orders.
 READING, LINKING, FOLDING = 0.2, 0.3, 0.5
+_Result = TypeVar("_Result")
 
 
 class RowDifference(NamedTuple):
@@ -199,13 +202,17 @@ class _Folding:
         """Pass on the progress: `done` of a stage that is `part` of the whole, behind stages that are `before`."""
         self._advance(int(self._last_pos * (before + part * min(1.0, done))), self._last_pos)
 
-    def _try(self, row: LedgerRow, function: Callable[..., Any], *args: Any) -> Any:
-        """The result of a function that reads an event; None after an error, which is collected."""
-        try:
-            return attribute_error(row.pos, function, *args)
-        except Unfoldable as error:
-            self._failed |= error.reasons
-            return None
+    def _each(
+        self, rows: Iterable[LedgerRow], function: Callable[[LedgerRow], _Result]
+    ) -> list[tuple[LedgerRow, _Result]]:
+        """Each row with the result of a function that reads its event, without those after an error, which is collected."""
+        results = []
+        for row in rows:
+            try:
+                results.append((row, function(row)))
+            except Exception as error:  # noqa: BLE001 - the errors that concern no event are raised again
+                self._failed |= unfoldable(row.pos, error).reasons
+        return results
 
     def _end_stage(self) -> None:
         if self._failed:
@@ -239,10 +246,10 @@ class _Folding:
         """
         target, interpreter = self._target, self._interpreter
         owners, words, pos = LogOwners(self._source, last_pos(self._source)), WordNumbers(), 0
+        read = partial(self._read, owners)
         for rows in all_rows(self._source, self._aside, self._rows_at_once):
             pos = rows[-1].pos
-            for row in rows:
-                self._try(row, self._read, row, owners)
+            self._each(rows, read)
             for row in rows:
                 row.key = UNKNOWN_KEY
             states = state_rows(rows, words.ids(target, words_of(rows)))
@@ -265,7 +272,7 @@ class _Folding:
         self._times.write(target)
         return pos
 
-    def _read(self, row: LedgerRow, owners: LogOwners) -> None:
+    def _read(self, owners: LogOwners, row: LedgerRow) -> None:
         """Call every function of the interpreter that reads the event itself; note an event that is about others."""
         interpreter = self._interpreter
         interpreter.permit(row, owners)
@@ -291,32 +298,41 @@ class _Folding:
         interpreter, target = self._interpreter, self._target
         for rows in self._rows_at(self._about_others):
             ok = [row for row in rows if row.event is not None and row.ok]
-            corrected = [(row.pos, self._try(row, interpreter.correction, row.event, row.recorded)) for row in ok]
+            corrected = self._each(ok, self._correction)
             self._insert(
-                correction, [(pos, correction_row(pos, value)) for pos, value in corrected if value is not None]
+                correction,
+                [(row.pos, correction_row(row.pos, value)) for row, value in corrected if value is not None],
             )
-            defined = [(row.pos, self._try(row, interpreter.defined, row)) for row in rows]
-            self._insert(definition, [(pos, definition_row(pos, value)) for pos, value in defined if value is not None])
+            defined = self._each(rows, interpreter.defined)
+            self._insert(
+                definition, [(row.pos, definition_row(row.pos, value)) for row, value in defined if value is not None]
+            )
             self._show(READING, LINKING / 3, rows[-1].pos / self._last_pos)
         self._end_stage()
         corrections = Corrections(target)
         corrected_pos = sorted(corrected_rows(target, corrections.every()))
         may_bind = array("q", (pos for pos, _ in groupby(merge(self._about_others, corrected_pos))))
         for rows in self._rows_at(may_bind):
-            verbs = [(row, verb_of(row.event, corrections.put(row))) for row in rows if row.event is not None]
-            bound = [(row.pos, self._try(row, interpreter.binds, row, verb)) for row, verb in verbs]
-            self._insert(binding, [(pos, binding_row(*value)) for pos, value in bound if value is not None])
+            bound = self._each(rows, partial(self._binding, corrections))
+            self._insert(binding, [(row.pos, binding_row(*value)) for row, value in bound if value is not None])
             self._show(READING + LINKING / 3, LINKING / 3, rows[-1].pos / self._last_pos)
         self._end_stage()
         bindings = Bindings(target)
         bindings.use(Definitions(target).of(PATTERNS))
         for rows in projected_rows(target, self._source, self._rows_at_once):
             bindings.load(rows)
-            linked = [(row, self._try(row, interpreter.links, row, corrections.put(row), bindings)) for row in rows]
+            linked = self._each(rows, lambda row: interpreter.links(row, corrections.put(row), bindings))
             if not self._failed:
                 insert_links(target, linked)
             self._show(READING + 2 * LINKING / 3, LINKING / 3, rows[-1].pos / self._last_pos)
         self._end_stage()
+
+    def _correction(self, row: LedgerRow) -> Correction | None:
+        return None if row.event is None else self._interpreter.correction(row.event, row.recorded)
+
+    def _binding(self, corrections: Corrections, row: LedgerRow) -> tuple[str, BindingChange] | None:
+        verb = None if row.event is None else verb_of(row.event, corrections.put(row))
+        return None if verb is None else self._interpreter.binds(row, verb)
 
     def _rows_at(self, positions: Sequence[int]) -> Iterator[list[LedgerRow]]:
         for start in range(0, len(positions), self._rows_at_once):
@@ -329,10 +345,11 @@ class _Folding:
         self._items = self._new_items()
         bindings.use(definitions.of(PATTERNS))
         item_events = ItemEventBuilder(bindings, Corrections(target), ReleasedOrders(), self._interpreter.item_event)
-        count = target.execute(select(func.count(event_item.c.item.distinct()))).scalar_one()
-        for number, names in enumerate(self._linked_items(), 1):
+        count, done = target.execute(select(func.count()).select_from(event_item)).scalar_one(), 0
+        for names, events in self._linked_items():
             self._fold_some(names, item_events, definitions)
-            self._show(READING + LINKING, FOLDING, number * ITEMS_AT_ONCE / count)
+            done += events
+            self._show(READING + LINKING, FOLDING, done / count)
 
     def _new_items(self) -> ItemStates:
         interpreter, every = self._interpreter, self._interpreter.checkpoint_events
@@ -340,14 +357,21 @@ class _Folding:
             self._target, interpreter.apply, interpreter.item_row, self._changes, once=True, checkpoint_events=every
         )
 
-    def _linked_items(self) -> Iterator[list[str]]:
-        """The items that have events, in their order, ITEMS_AT_ONCE at a time."""
+    def _linked_items(self) -> Iterator[tuple[list[str], int]]:
+        """The items that have events, in their order, and how many events: of several items not more than `rows_at_once`."""
         c = event_item.c
-        query = select(c.item).distinct().order_by(c.item).limit(ITEMS_AT_ONCE)
-        names = list(self._target.execute(query).scalars())
-        while names:
-            yield names
-            names = list(self._target.execute(query.where(c.item > names[-1])).scalars())
+        query = select(c.item, func.count()).group_by(c.item).order_by(c.item).limit(ITEMS_AT_ONCE)
+        counted = self._target.execute(query).all()
+        while counted:
+            names, events = [counted[0][0]], counted[0][1]
+            for name, of_item in counted[1:]:
+                if events + of_item > self._rows_at_once:
+                    yield names, events
+                    names, events = [], 0
+                names.append(name)
+                events += of_item
+            yield names, events
+            counted = self._target.execute(query.where(c.item > names[-1])).all()
 
     def _fold_some(self, names: list[str], item_events: ItemEventBuilder, definitions: Definitions) -> None:
         """Fold items; after an error fold their halves, until the failing item is alone and is set aside."""

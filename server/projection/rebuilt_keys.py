@@ -31,6 +31,7 @@ from station.core.ledger.times import (
     runs,
 )
 
+_tuple = tuple.__new__  # makes a named tuple in a third of the time of its own constructor
 # A row has room for its key before the key is known: an update in place does not split the pages of the table.
 UNKNOWN_KEY = OrderKey(LATEST_US, LATEST_US, LATEST_US)
 
@@ -56,15 +57,16 @@ class LogTimes:
     def add(self, target: Connection, rows: list[LedgerRow]) -> None:
         """Add the next rows of the ledger; the table `anchor` gets their anchors, voided ones too."""
         for row in rows:
-            log, seq, boot_id, mono_ns, _ = row.stamp
+            event, (log, seq, _) = row.event, row.counted
             of_log = self._logs.get(log)
             if of_log is None:
                 of_log = self._logs[log] = _LogRuns()
             of_log.in_order = of_log.in_order and seq > of_log.seq
             of_log.seq = seq
-            if boot_id is not None:
-                if (mono_ns or 0) > self._last_ns.get(boot_id, -1):
-                    self._last_ns[boot_id] = mono_ns or 0
+            if event is not None and event.boot is not None:
+                boot_id, mono_ns = event.boot, event.mono_ns or 0
+                if mono_ns > self._last_ns.get(boot_id, -1):
+                    self._last_ns[boot_id] = mono_ns
                 if not of_log.runs or of_log.runs[-1].boot != boot_id:
                     of_log.runs.append(BootRun(log, seq, boot_id))
         opened = [row for row in rows if row.event is not None and row.event.kind == "open"]
@@ -130,8 +132,8 @@ def _write_keys(target: Connection, log: str, clock_of: Mapping[str, BootClock],
     behind: OrderKey | None = None
     for rows in _parts_of_log(target, log, rows_at_once):
         updates = []
-        keys = log_keys([EventTime(log, *row[:4]) for row in rows], clock_of, behind)
-        for row, (_, key, next_from) in zip(rows, keys, strict=True):
+        stamps = [_tuple(EventTime, (log, seq, boot, mono_ns, since_ns)) for seq, boot, mono_ns, since_ns, _ in rows]
+        for row, (_, key, next_from) in zip(rows, log_keys(stamps, clock_of, behind), strict=True):
             behind = next_from
             updates.append((*key, row[4]))
         run_many(target, update, updates)

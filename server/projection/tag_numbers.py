@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable
 from sqlalchemy import Connection
 
 from server.db.bulk_insert import insert_text, run_many
-from server.projection.dead_letters import attribute_error
+from server.projection.dead_letters import unfoldable
 from server.projection.internal_tables import tag_number
 from server.projection.ledger_row import LedgerRow
 from station.core.codes.code import Scheme
@@ -44,8 +44,14 @@ def note_numbers(
     connection: Connection, rows: Iterable[LedgerRow], numbers_of: Callable[[Event, str | None], list[str]] = numbers_in
 ) -> None:
     """Store the tag numbers of these ledger rows. Void rows are included: the tag exists even if its scan is void."""
-    read = [attribute_error(row.pos, numbers_of, row.event, row.code) for row in rows if row.event is not None]
-    numbers = sorted({number for of_event in read for number in of_event})
+    read: set[str] = set()
+    for row in rows:
+        if row.event is not None:
+            try:
+                read.update(numbers_of(row.event, row.code))
+            except Exception as error:
+                raise unfoldable(row.pos, error) from error
+    numbers = sorted(read)
     if numbers:
         statement = insert_text(tag_number.name, ("number", "tail"), connection.dialect.paramstyle)
         values = [(number, tail_of(number)) for number in numbers]

@@ -43,7 +43,7 @@ class FoldOracle:
         self.events: dict[str, list[ItemEvent]] = {}
         # `fold` keeps the order of events at one place; `ItemStates.refold` uses the same order.
         for one in sorted(linked, key=lambda link: (rows[link.pos].counted.hash, link.pos)):
-            event = builder.of(connection, rows[one.pos], one.item)
+            event = builder.due(connection, rows[one.pos], one.item).item_event
             if isinstance(event, ItemEvent):
                 self.events.setdefault(one.item, []).append(event)
         self.times = sorted({event.key_us for events in self.events.values() for event in events})

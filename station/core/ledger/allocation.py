@@ -167,7 +167,7 @@ def _scanned_further_on(context: PostingContext, most: int) -> int:
 
 def total(pieces: Iterable[Piece]) -> int:
     """The known quantity of these pieces, in thousandths."""
-    return sum(piece.qty_milli or 0 for piece in pieces)
+    return sum([piece.qty_milli or 0 for piece in pieces])
 
 
 def _plainly_next(context: PostingContext, target: Account, first: Sequence[Account]) -> list[Piece]:

@@ -33,6 +33,7 @@ class FoldResult(NamedTuple):
     @property
     def quantity_became(self) -> int | None:
         """The quantity of an item whose quantity was unknown before; its earlier moves have it too."""
-        if not self.moves:
-            return None
-        return next((move.qty_milli for move in self.moves if move.gives_quantity), None)
+        for move in self.moves:
+            if move.gives_quantity:
+                return move.qty_milli
+        return None

@@ -293,16 +293,20 @@ class ItemBalance:
         numbered = self._spots.numbered
         greatest = 0
         for number in self._written:
-            if number in numbered:
-                greatest = max(greatest, numbered[number].qty_milli or 0)
+            parcel = numbered.get(number)
+            if parcel is not None and parcel.qty_milli is not None and parcel.qty_milli > greatest:
+                greatest = parcel.qty_milli
         for quantity in self.outer.values():
-            greatest = max(greatest, abs(quantity))
+            if not -greatest <= quantity <= greatest:
+                greatest = abs(quantity)
         return greatest
 
     def has_moved(self, before: ItemState) -> bool:
         """Whether this item event changed a parcel of the item as it was `before`."""
-        moved = any(not move.restated or move.posting is not None for move in self.moves)
-        return moved or len(self.parcels) != len(before.parcels)
+        for move in self.moves:
+            if not move.restated or move.posting is not None:
+                return True
+        return len(self.parcels) != len(before.parcels)
 
     def known(self) -> bool:
         """Whether anything of the item has been scanned or counted before."""
@@ -310,7 +314,7 @@ class ItemBalance:
 
     def live(self) -> bool:
         """Whether any of it is in process."""
-        return any(account[0] in LIVE for account in self._spots.at)
+        return not LIVE.isdisjoint([account[0] for account in self._spots.at])
 
     def route(self) -> None:
         """Assign parcels from before the order had its routing to operations of the routing, without moving them."""

@@ -15,7 +15,7 @@ replaces another takes over its number, a new one is the last.
 
 from collections.abc import Iterable
 
-from station.core.ledger.parcels import Account, Parcel
+from station.core.ledger.parcels import Account, Parcel, account_at
 
 FEW = 4  # an index of so few parcels is made as fast as it is copied
 NONE: tuple[int, ...] = ()
@@ -44,7 +44,7 @@ class ParcelSpots:
         at: dict[Account, tuple[int, ...]] = {}
         unknown = None
         for number, parcel in numbered.items():
-            account = Account(parcel.state, parcel.op, parcel.stage)
+            account = account_at(parcel.state, parcel.op, parcel.stage)
             at[account] = (*at[account], number) if account in at else (number,)
             if parcel.qty_milli is None:
                 unknown = number

@@ -4,6 +4,7 @@ A parcel is a quantity of one item at one operation, in one state, since a time.
 movement. All are frozen: a movement makes new ones.
 """
 
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import msgspec
@@ -38,7 +39,14 @@ class Account(NamedTuple):
         return self.state if where is None else f"{self.state}@{where}"
 
 
+@lru_cache(maxsize=4096)
+def account_at(state: str, op: int | None, stage: str | None) -> Account:
+    """The account with these fields, from memory: a fold names the same few accounts for every scan."""
+    return Account(state, op, stage)
+
+
 RELEASED = Account(ParcelState.RELEASED)
+FINISHED = Account(ParcelState.FINISHED)
 BETWEEN = Account(ParcelState.WAITING)  # without a routing, the one queue between all stages
 
 
@@ -80,7 +88,7 @@ class Parcel(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     @property
     def account(self) -> Account:
         """The account of this parcel."""
-        return Account(self.state, self.op, self.stage)
+        return account_at(self.state, self.op, self.stage)
 
 
 class Finding(msgspec.Struct, frozen=True):

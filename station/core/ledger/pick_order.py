@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from itertools import chain
 
 from station.core.ledger.item_balance import ItemBalance
-from station.core.ledger.parcels import BETWEEN, RELEASED, Account, ParcelState
+from station.core.ledger.parcels import BETWEEN, FINISHED, RELEASED, Account, ParcelState, account_at
 from station.core.ledger.routing import Operation, Routing
 
 NEXT_DOOR = 1  # operations back: the usual source of an item
@@ -17,17 +17,17 @@ NOWHERE = float("inf")
 
 def here(op: Operation | None, stage: str | None) -> Account:
     """The account of work at an operation, or at a stage for an item without routing."""
-    return Account(ParcelState.HERE, op.op, op.stage) if op else Account(ParcelState.HERE, None, stage)
+    return account_at(ParcelState.HERE, op.op, op.stage) if op else account_at(ParcelState.HERE, None, stage)
 
 
 def waiting_at(account: Account) -> Account:
     """The queue in front of an account; without a routing there is one queue between all stages."""
-    return Account(ParcelState.WAITING, account.op, account.stage) if account.op is not None else BETWEEN
+    return account_at(ParcelState.WAITING, account.op, account.stage) if account.op is not None else BETWEEN
 
 
 def held_at(account: Account) -> Account:
     """The hold account beside an account."""
-    return Account(ParcelState.HELD, account.op, account.stage)
+    return account_at(ParcelState.HELD, account.op, account.stage)
 
 
 def upstream(stock: ItemBalance, account: Account) -> Iterator[Account]:
@@ -38,8 +38,8 @@ def upstream(stock: ItemBalance, account: Account) -> Iterator[Account]:
         yield waiting_at(account)
         for operation in reversed(stock.routing.operations):
             if operation.op < account.op:
-                yield Account(ParcelState.HERE, operation.op, operation.stage)
-                yield Account(ParcelState.WAITING, operation.op, operation.stage)
+                yield account_at(ParcelState.HERE, operation.op, operation.stage)
+                yield account_at(ParcelState.WAITING, operation.op, operation.stage)
         yield from _unrouted(stock, ParcelState.HERE, ParcelState.WAITING)
     yield RELEASED
 
@@ -51,7 +51,7 @@ def held_upstream(stock: ItemBalance, account: Account) -> list[Account]:
     if account.op is None or stock.routing is None:
         return _by_newest(stock, account, ParcelState.HELD)
     earlier = [operation for operation in reversed(stock.routing.operations) if operation.op < account.op]
-    accounts = [Account(ParcelState.HELD, operation.op, operation.stage) for operation in earlier]
+    accounts = [account_at(ParcelState.HELD, operation.op, operation.stage) for operation in earlier]
     return [source for source in [*accounts, *_unrouted(stock, ParcelState.HELD)] if stock.holds(source)]
 
 
@@ -73,9 +73,9 @@ def held_anywhere(stock: ItemBalance, account: Account) -> list[Account]:
 def next_account(stock: ItemBalance, account: Account, stage_is_done: bool) -> Account:
     """The target of work that is done at an account: the queue of the next operation, or the finished goods."""
     if account.op is None or stock.routing is None:
-        return Account(ParcelState.FINISHED) if stage_is_done else BETWEEN
+        return FINISHED if stage_is_done else BETWEEN
     following = stock.routing.after(account.op)
-    return Account(ParcelState.WAITING, following.op, following.stage) if following else Account(ParcelState.FINISHED)
+    return account_at(ParcelState.WAITING, following.op, following.stage) if following else FINISHED
 
 
 def choose(stock: ItemBalance, stage: str, own: bool) -> Operation | None:

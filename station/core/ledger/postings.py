@@ -7,7 +7,7 @@ are the same for all rows (see `allocation`); a row defines the target of the pi
 from station.core.ledger.allocation import PostingContext, collect, draw, draw_stated, total
 from station.core.ledger.item_balance import ItemBalance, Piece
 from station.core.ledger.moves import FIRST_SEEN
-from station.core.ledger.parcels import LIVE, RELEASED, Account, ParcelState
+from station.core.ledger.parcels import FINISHED, LIVE, RELEASED, Account, ParcelState
 from station.core.ledger.pick_order import downstream, held_anywhere, held_at, next_account, upstream, waiting_at
 
 ONE_MILLI = 1000  # scrap and rework without a quantity mean one
@@ -133,7 +133,7 @@ def finish(context: PostingContext) -> None:
         context.marks.held = bool(stock.accounts(ParcelState.HELD))
         _finish(context, _withdrawn(stock, ParcelState.HERE, ParcelState.WAITING, ParcelState.RELEASED))
         return
-    if _is_first_quantity_at(context, Account(ParcelState.FINISHED)):
+    if _is_first_quantity_at(context, FINISHED):
         return
     beyond = [source for source in downstream(stock, account) if source.state != ParcelState.HELD]
     before = [source for source in upstream(stock, account) if source != RELEASED]
@@ -157,7 +157,7 @@ def _withdrawn(stock: ItemBalance, *states: str) -> list[Piece]:
 def _finish(context: PostingContext, pieces: list[Piece]) -> None:
     for piece in pieces:
         _pass(context, piece, None)
-        context.stock.put([piece], Account(ParcelState.FINISHED))
+        context.stock.put([piece], FINISHED)
 
 
 def _assign_quantity(context: PostingContext) -> None:

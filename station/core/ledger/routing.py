@@ -60,7 +60,7 @@ class Routing(msgspec.Struct, frozen=True):
 
     def at_stage(self, stage: str | None) -> tuple[Operation, ...]:
         """The operations at a stage: none, one, or several where the routing visits it more than once."""
-        return tuple(operation for operation in self.operations if operation.stage == stage)
+        return tuple([operation for operation in self.operations if operation.stage == stage])
 
     def index(self, op: int) -> int:
         """The number of operations before this one. Raises StopIteration for a number that the routing does not have."""
@@ -68,15 +68,24 @@ class Routing(msgspec.Struct, frozen=True):
 
     def operation(self, op: int | None) -> Operation | None:
         """The operation with this number."""
-        return next((operation for operation in self.operations if operation.op == op), None)
+        for operation in self.operations:  # loops, because the fold calls these for every scan
+            if operation.op == op:
+                return operation
+        return None
 
     def after(self, op: int) -> Operation | None:
         """The next operation; None after the last."""
-        return next((operation for operation in self.operations if operation.op > op), None)
+        for operation in self.operations:
+            if operation.op > op:
+                return operation
+        return None
 
     def before(self, op: int) -> Operation | None:
         """The previous operation; None before the first."""
-        return next((operation for operation in reversed(self.operations) if operation.op < op), None)
+        for operation in reversed(self.operations):
+            if operation.op < op:
+                return operation
+        return None
 
     def means(self, op: int) -> str:
         """The meaning of a bare scan at this operation: arrived, done or both."""
@@ -87,13 +96,13 @@ class Routing(msgspec.Struct, frozen=True):
 
     def mandatory_between(self, reached: int | None, op: int | None) -> tuple[Operation, ...]:
         """The mandatory operations after `reached` (None: none yet) and before `op` (None: the end)."""
-        return tuple(
+        return tuple([
             operation
             for operation in self.operations
             if not operation.optional
             and (reached is None or operation.op > reached)
             and (op is None or operation.op < op)
-        )
+        ])  # fmt: skip
 
 
 class MaterialLine(msgspec.Struct, frozen=True):

@@ -24,6 +24,7 @@ DRIFT_PPM = 50
 EARLIEST_US = 0  # no lower bound known: nothing here happened before 1970
 LATEST_US = 253_402_300_799_999_999  # no upper bound known: the end of the year 9999
 ROUNDING_US = 1
+_tuple = tuple.__new__  # makes a named tuple in a third of the time of its own constructor
 
 
 class TimeAnchor(NamedTuple):
@@ -125,7 +126,7 @@ class BootClock:
             away_ns = mono_ns - middle_ns
             at_us = middle_us + away_ns // 1000
             error_us += -(-abs(away_ns) * DRIFT_PPM // 10**9)
-            return _within(Interval(at_us, at_us - error_us, at_us + error_us))
+            return _within(_tuple(Interval, (at_us, at_us - error_us, at_us + error_us, False)))
         if self._next is None:
             return None
         before_next_ns = max(self._last_ns - mono_ns, 0)
@@ -136,7 +137,8 @@ class BootClock:
 
 def _within(interval: Interval) -> Interval:
     """The interval limited to the calendar: a station may send any 64-bit number."""
-    if min(interval.lo_us, interval.at_us) >= EARLIEST_US and interval.hi_us <= LATEST_US:
+    at_us, lo_us, hi_us, _ = interval
+    if lo_us >= EARLIEST_US and at_us >= EARLIEST_US and hi_us <= LATEST_US:
         return interval
     at_us, lo_us, hi_us = (min(max(us, EARLIEST_US), LATEST_US) for us in interval[:3])
     return Interval(at_us, lo_us, hi_us, interval.approx)
@@ -149,10 +151,12 @@ def next_key(before: OrderKey, estimate: Interval | None) -> OrderKey:
     """The key of an event whose predecessor in the log has the key `before`; equal to it without an estimate."""
     if estimate is None:
         return OrderKey(before.us, before.lo_us, LATEST_US)
-    us = max(estimate.at_us, before.us)
+    at_us, lo_us, hi_us, approx = estimate
+    us = max(at_us, before.us)
     # A boot without anchor has no lower bound of its own, but it is later than the events before it in the log.
-    lo_us = max(estimate.lo_us, before.lo_us) if estimate.approx else estimate.lo_us
-    return OrderKey(us, min(lo_us, us), max(estimate.hi_us, us), estimate.approx)
+    if approx:
+        lo_us = max(lo_us, before.lo_us)
+    return _tuple(OrderKey, (us, min(lo_us, us), max(hi_us, us), approx))
 
 
 def runs(stamps: Iterable[EventTime]) -> Iterator[BootRun]:

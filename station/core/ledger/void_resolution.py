@@ -14,6 +14,8 @@ frozenset({PositionKey(log='a', seq=2)})
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple, TypeGuard
 
+import msgspec
+
 from station.core.bounds import out_of_bounds
 from station.core.codes import identity_of_written
 from station.core.event import MAX_QTY_MILLI, Event, EventError, EventIdentity, FutureEvent, decode
@@ -225,25 +227,39 @@ def item_event(
     event: Event, counted: CountedIdentity, key: OrderKey, put: Mapping[str, Any], *, unknown: bool = False
 ) -> ItemEvent:
     """The item event of an event, at its effective `key`; the corrected fields `put` replace its own."""
+    us, lo_us, hi_us, _ = key
+    log, seq, _ = counted
     if event.kind == "entry":
-        fields = _entry_fields(event)
+        made = ItemEvent(key_us=us, lo_us=lo_us, hi_us=hi_us, log=log, seq=seq, unknown=unknown, **_entry_fields(event))
     else:
-        fields = {
-            "verb": event.action or "",
-            "station": event.station,
-            "stage": event.stage,
-            "operator": event.operator,
-            "qty_milli": event.qty_milli,
-            "all": event.all,
-            "reason": event.reason,
-            "to": event.to,
-            "caused_at": event.caused_at,
-            "carrier": event.carrier,
-            "work_centre": event.bench,
-            "repeat": event.repeat,
-            "seen": event.seen is not None,
-            "unread": event.unread,
-        }
+        made = ItemEvent(
+            key_us=us,
+            lo_us=lo_us,
+            hi_us=hi_us,
+            log=log,
+            seq=seq,
+            unknown=unknown,
+            verb=event.action or "",
+            station=event.station,
+            stage=event.stage,
+            operator=event.operator,
+            qty_milli=event.qty_milli,
+            all=event.all,
+            reason=event.reason,
+            to=event.to,
+            caused_at=event.caused_at,
+            carrier=event.carrier,
+            work_centre=event.bench,
+            repeat=event.repeat,
+            seen=event.seen is not None,
+            unread=event.unread,
+        )
+    return msgspec.structs.replace(made, **_corrected_fields(put)) if put else made
+
+
+def _corrected_fields(put: Mapping[str, Any]) -> dict[str, Any]:
+    """Corrected fields under the names of an item event. `item` is none of them: it decides whose event it is."""
+    fields: dict[str, Any] = {}
     for name, value in put.items():
         if name == "action":
             fields["verb"] = value or ""
@@ -251,9 +267,7 @@ def item_event(
             fields[name] = value
             if name == "qty_milli":
                 fields["all"] = False
-    return ItemEvent(
-        key_us=key.us, lo_us=key.lo_us, hi_us=key.hi_us, log=counted.log, seq=counted.seq, unknown=unknown, **fields
-    )
+    return fields
 
 
 def _entry_fields(event: Event) -> dict[str, Any]:
