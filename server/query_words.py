@@ -19,7 +19,9 @@ FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 UNCHECKED = frozenset({"/metrics", "/openapi.json"})  # scrapers add words of their own
 AS_OF = "as_of"
 PAST_WORDS = (AS_OF, "known")
-PAST = "The board, stages, items, orders and `/api/v1/wip?as_of=` answer for a past time; leave it out for now."
+PAST = (
+    "The board, stages, items, orders, carriers and `/api/v1/wip?as_of=` answer for a past time; leave it out for now."
+)
 
 
 def query_words(*words: str) -> Callable[[View], View]:

@@ -39,6 +39,7 @@ class StockRow(NamedTuple):
     station: str | None
     operator: str | None
     reason: str | None
+    carrier: str | None
     qty_milli: int | None
     since_us: int
     at_stage_since_us: int
@@ -62,8 +63,9 @@ class StockRow(NamedTuple):
 
 _OF_ITEM = ("item", "name", "product", "order_", "routing", "released_us", "ordered_milli")
 _HEADER = ("due", "priority", "customer")
-_OF_PARCEL = ("operation", "stage", "state", "held_from", "station", "operator", "reason", "qty_milli", "since_us",
-              "at_stage_since_us", "started_us", "entered", "reached", "approx", "run_since_us", "scanned")  # fmt: skip
+_OF_PARCEL = ("operation", "stage", "state", "held_from", "station", "operator", "reason", "carrier", "qty_milli",
+              "since_us", "at_stage_since_us", "started_us", "entered", "reached", "approx", "run_since_us",
+              "scanned")  # fmt: skip
 
 
 def merged(stock: Iterable[StockRow]) -> list[StockRow]:

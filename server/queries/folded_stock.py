@@ -86,6 +86,6 @@ def _row(one: FoldedItem, head: tuple[Any, ...], form: Parcel, place: Parcel, qt
     return StockRow(
         one.state.item, name, product, order or one.state.item, routing, released_us, ordered_milli, over_milli, due,
         priority, customer, form.op, form.stage, form.state, place.held_from, place.station, place.operator, place.reason,
-        qty_milli, form.since_us, form.at_stage_since_us, form.started_us, form.entered, form.reached,
+        place.carrier, qty_milli, form.since_us, form.at_stage_since_us, form.started_us, form.entered, form.reached,
         is_approximate(place), form.run_since_us, form.scanned,
     )  # fmt: skip

@@ -25,7 +25,7 @@ from station.core.master_data import MasterData
 
 _OF_ITEM = ("name", "product", "order_", "routing", "released_us", "ordered_milli", "over_milli", "due", "priority",
             "customer")  # fmt: skip
-_OF_PLACE = ("held_from", "station", "operator", "reason", "approx")
+_OF_PLACE = ("held_from", "station", "operator", "reason", "carrier", "approx")
 _OF_FORM = ("qty_milli", "since_us", "at_stage_since_us", "started_us", "entered", "reached", "run_since_us", "scanned")
 
 
@@ -185,11 +185,11 @@ def _head_at(of_item: Any, at_us: int) -> Any:
 def _stock_row(values: Any) -> StockRow:
     (
         name_of_item, name, product, order, routing, released_us, ordered_milli, over_milli, due, priority, customer,
-        operation, stage, state, held_from, station, operator, reason, approx,
+        operation, stage, state, held_from, station, operator, reason, carrier, approx,
         qty_milli, since_us, at_stage_since_us, started_us, entered, reached, run_since_us, scanned,
     ) = values  # fmt: skip
     return StockRow(
         name_of_item, name, product, order or name_of_item, routing, released_us, ordered_milli, over_milli, due, priority,
-        customer, operation, stage, state, held_from, station, operator, reason, qty_milli, since_us, at_stage_since_us,
-        started_us, entered, reached, approx, run_since_us, operations_of(scanned),
+        customer, operation, stage, state, held_from, station, operator, reason, carrier, qty_milli, since_us,
+        at_stage_since_us, started_us, entered, reached, approx, run_since_us, operations_of(scanned),
     )  # fmt: skip

@@ -39,6 +39,13 @@ def past_item(connection: Connection, name: str, known: int, at_us: int | None) 
         yield shop
 
 
+def existing_items(connection: Connection, names: list[str], known: int, at_us: int | None) -> list[str]:
+    """Of a few items those that had an event by the time and the position, in their order."""
+    with shop_known_at(connection, known, at_us) as shop:
+        shop.fold_items(names)
+        return [name for name in names if name in shop.items]
+
+
 def members_of(connection: Connection, shop: KnownShop, orders: Iterable[str]) -> set[str]:
     """The items that are, or were, lots or serials of orders: today's, and those that a release of one of them names."""
     found: set[str] = set()

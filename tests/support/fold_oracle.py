@@ -19,8 +19,8 @@ from station.core.ledger.fold import fold
 from station.core.ledger.item_event import ItemEvent
 from station.core.ledger.parcels import LIVE, ItemState, ParcelState
 
-SAME = ("stage", "state", "held_from", "station", "operator", "reason", "since_us", "at_stage_since_us", "started_us",
-        "entered", "reached", "run_since_us", "scanned")  # fmt: skip
+SAME = ("stage", "state", "held_from", "station", "operator", "reason", "carrier", "since_us", "at_stage_since_us",
+        "started_us", "entered", "reached", "run_since_us", "scanned")  # fmt: skip
 
 
 def drawn(seed: int | str) -> int:
