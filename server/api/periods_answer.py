@@ -60,7 +60,11 @@ class UnitQuantityAnswer(msgspec.Struct):
 
 
 class RestatementAnswer(msgspec.Struct):
-    """stored_micros + the sum of `causes` = now_micros. Causes: late_scans, corrections, entries, prices."""
+    """stored_micros + the sum of `causes` = now_micros.
+
+    Causes: late_scans, corrections, entries, definitions (routings and others that were entered later), computation (by
+    another version of the software), prices.
+    """
 
     stored_micros: int
     causes: dict[str, int]

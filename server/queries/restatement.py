@@ -3,7 +3,9 @@
 1. The stored stock at the costs of now, less the stored value: prices, bills and routings that were entered later.
 2. The stock as known now, less the stored stock, both at the costs of now, item by item. An item of which a void, a
    correction, a clock or a code changed an event is a correction; one with a later entry is an entry; one with scans that
-   arrived later is a late scan.
+   arrived later, or with a later scan that told its quantity, is a late scan; one that is folded otherwise by a routing or
+   another definition that was entered later is a definition. What none of these changed, this version of the software
+   computes otherwise than the one that closed.
 """
 
 from collections import Counter
@@ -11,16 +13,17 @@ from collections.abc import Iterable
 from enum import StrEnum
 from typing import NamedTuple
 
-from sqlalchemy import Connection, and_, select
+from sqlalchemy import Connection, and_, or_, select
 
 from server.db.given_values import in_parts, is_one_of
-from server.projection.known_changes import KnownChanges
-from server.projection.tables import event_item
+from server.projection.released_orders import RELEASE
+from server.projection.tables import event_item, move
 from server.queries.as_known_at import past_stock, shop_known_at
 from server.queries.closed_periods import ClosedPeriod
 from server.queries.stock_listing import ListedStock, listed
 from server.queries.valuation import Valuation
 from station.core.ledger.costs import MILLI, half_even
+from station.core.ledger.moves import FIRST_SEEN
 
 NO_VALUE = ("note", "item.name")  # entries about an item that change no value
 
@@ -31,6 +34,8 @@ class Cause(StrEnum):
     LATE_SCANS = "late_scans"
     CORRECTIONS = "corrections"
     ENTRIES = "entries"
+    DEFINITIONS = "definitions"
+    COMPUTATION = "computation"
     PRICES = "prices"
 
 
@@ -100,27 +105,46 @@ def _at_costs_of(line: ListedStock, valuation: Valuation) -> int:
 
 
 def _causes(connection: Connection, closed: ClosedPeriod, items: Iterable[str]) -> dict[str, Cause]:
+    """The cause of each of these items: the first one in this order that concerns it."""
     names = set(items)
     if not names:
         return {}
     with shop_known_at(connection, closed.known) as shop:
         changed = names & shop.changes.changed_items
-        late = names & shop.changes.late_items(closed.closed_us)[1].keys()
-        entered = _with_later_entries(connection, shop.changes, names, closed.closed_us)
-    return {
-        name: Cause.CORRECTIONS if name in changed else Cause.LATE_SCANS if name in late - entered else Cause.ENTRIES
-        for name in names
+        counted, told = _with_later_quantities(connection, closed.known, names)
+        entered = _with_later_entries(connection, closed, names) | told
+        late = (names & shop.changes.late_items(closed.closed_us)[1].keys()) | counted
+        left = names - changed - entered - late
+        defined = left & shop.changes.items_defined_otherwise() if left else left
+    of_cause = {
+        Cause.CORRECTIONS: changed,
+        Cause.ENTRIES: entered,
+        Cause.LATE_SCANS: late,
+        Cause.DEFINITIONS: defined,
+        Cause.COMPUTATION: names,
     }
+    return {name: next(cause for cause, found in of_cause.items() if name in found) for name in names}
 
 
-def _with_later_entries(connection: Connection, changes: KnownChanges, names: set[str], closed_us: int) -> set[str]:
-    """Those of some items that an entry after the position concerns which acts on the time before the close (UTC us).
+def _with_later_entries(connection: Connection, closed: ClosedPeriod, names: set[str]) -> set[str]:
+    """Those of some items that an entry after the position concerns which acts on the time before the close.
 
     A release acts on the scans before it, every other entry from its own time on; a note or a name changes no value.
     """
-    c, found = event_item.c, changes.items_known_later(names)
+    c, found = event_item.c, set[str]()
+    acts = or_(c.verb == RELEASE, and_(c.key_us <= closed.closed_us, c.verb.not_in(NO_VALUE)))
     for part in in_parts(sorted(names)):
-        entered = and_(is_one_of(connection, c.item, part), c.pos > changes.pos, c.code.is_(None))
-        entered = and_(entered, c.key_us <= closed_us, c.verb.not_in(NO_VALUE))
+        entered = and_(is_one_of(connection, c.item, part), c.pos > closed.known, c.code.is_(None), acts)
         found.update(connection.execute(select(c.item).where(entered).distinct()).scalars())
+    return found
+
+
+def _with_later_quantities(connection: Connection, known: int, names: set[str]) -> tuple[set[str], set[str]]:
+    """Those of some items whose quantity an event after the position told, also for the time before: a scan; an entry."""
+    m, i, found = move.c, event_item.c, (set[str](), set[str]())
+    for part in in_parts(sorted(names)):
+        told = and_(is_one_of(connection, m.item, part), m.pos > known, m.to_state == FIRST_SEEN)
+        query = select(m.item, i.code).join(event_item, and_(i.item == m.item, i.pos == m.pos)).where(told).distinct()
+        for item, code in connection.execute(query):
+            found[code is None].add(item)
     return found

@@ -51,6 +51,8 @@ CAUSES = {
     Cause.LATE_SCANS: "scans that arrived later",
     Cause.CORRECTIONS: "corrections and voids",
     Cause.ENTRIES: "entries made later",
+    Cause.DEFINITIONS: "routings and other definitions entered later",
+    Cause.COMPUTATION: "computed otherwise than by the version that closed",
     Cause.PRICES: "prices entered later",
 }
 

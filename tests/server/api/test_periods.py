@@ -50,7 +50,14 @@ def test_a_close_has_its_figures_and_what_is_known_now(hub_app, shop):
     assert answer["quantities"] == [{"unit": "pcs", "qty": "10", "items": 1}]
     assert answer["restatement"] == {
         "stored_micros": 20_000_000,
-        "causes": {"late_scans": 10_000_000, "corrections": 0, "entries": 0, "prices": 0},
+        "causes": {
+            "late_scans": 10_000_000,
+            "corrections": 0,
+            "entries": 0,
+            "definitions": 0,
+            "computation": 0,
+            "prices": 0,
+        },
         "now_micros": 30_000_000,
     }
 

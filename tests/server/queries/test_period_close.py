@@ -7,6 +7,7 @@ from hashlib import sha256
 
 import pytest
 from drawn_shop import STAGES, drawn_shop
+from restated_close import restated
 from sqlalchemy import select, update
 
 from server.db.schema import ledger, period_listing
@@ -16,8 +17,7 @@ from server.ledger.verify import verify
 from server.period_close import close_period, record_entries
 from server.projection.rebuild import rebuild
 from server.projection.worker import projected_pos
-from server.queries.closed_periods import close_that_holds, closed_period, closed_periods, stored_lines
-from server.queries.restatement import restatement
+from server.queries.closed_periods import close_that_holds, closed_periods
 from server.queries.roll_forward import Period, RollBy, roll_forward
 from server.queries.stock_listing import encode_listing, figures_of, read_listing
 from server.queries.value_entries import ValueLine
@@ -241,55 +241,6 @@ def test_a_close_is_entered_alone(store):
     close = Entry("period.close", WHY, "Kim", 5)
     with pytest.raises(EntryRefused, match="among other entries"):
         record_all(store, [Entry("note", {"item": "WO-1", "text": "x"}, "Kim"), close])
-
-
-def restated(shop, pos):
-    """The restatement of a close: (stored, causes, now) in units of the currency."""
-    with shop.store.read() as connection:
-        close = closed_period(connection, pos)
-        found = restatement(connection, close, stored_lines(connection, close))
-    assert found.stored + sum(found.causes.values()) == found.now
-    for cause, micros in found.causes.items():
-        assert sum(row.micros for row in found.rows if row.cause == cause) == micros
-    causes = {str(cause): micros / 1e6 for cause, micros in found.causes.items() if micros}
-    return found.stored / 1e6, causes, found.now / 1e6
-
-
-def test_nothing_is_restated_where_nothing_came_later(small):
-    pos = closed(small)
-    small.scan("WO-1", "pack", small.ago(hours=2))
-    small.settle()
-    assert restated(small, pos) == (20, {}, 20)
-
-
-def test_each_cause_has_its_own_amount(small):
-    for name in ("WO-2", "WO-3"):
-        small.release(name, qty=5, at_us=small.ago(hours=9))
-    place = small.scan("WO-2", "saw", small.ago(hours=8))
-    small.scan("FOUND", "saw", small.ago(hours=8))
-    small.settle()
-    pos = closed(small)
-    small.scan("WO-1", "deburr", small.ago(hours=7))  # +10 of labour
-    small.scan("WO-3", "saw", small.ago(hours=7))  # +10 of bar
-    small.say("void", log=place[0], seq=place[1])  # -10 of bar
-    small.say("period.reopen", why="a price was missing")
-    small.say("cost.set", small.ago(hours=7), component="bar", basis="unit", micros=2_100_000)
-    small.settle()
-    stored_value, causes, now = restated(small, pos)
-    assert (stored_value, causes) == (30, {"late_scans": 20.5, "corrections": -10.5, "prices": 1.5})
-    assert now == 41.5
-
-
-def test_an_entry_that_acts_on_nothing_before_the_close_is_no_cause(small):
-    pos = closed(small, small.ago(hours=6))
-    small.scan("WO-1", "deburr", small.ago(hours=7), station="late-1")
-    small.settle()
-    before = restated(small, pos)
-    assert before[1].keys() == {"late_scans"}
-    small.say("note", item="WO-1", text="ask the saw")
-    small.say("order.change", order="WO-1", priority=2)
-    small.settle()
-    assert restated(small, pos) == before
 
 
 @pytest.mark.parametrize("entered", ["before the close", "after the close"])
