@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import date
 
 from server.api_errors import ApiError
-from server.ledger.account_check import BALANCE, MAP, MOST_MICROS, ROUNDING, WIP
+from server.ledger.account_check import ALLOWANCE, BALANCE, MAP, MOST_MICROS, ROUNDING, WIP, WRITE_DOWN
 from server.ledger.entries import Entry
 from server.locale_format import LocaleFormat
 from server.queries.journal import ACCOUNT_CHANGED
@@ -21,6 +21,8 @@ WORDS: dict[str, str] = {
     WIP: "Work in process",
     **{line.value: words for line, words in LINES.items() if line != ValueLine.MOVED},
     ROUNDING: "Rounding",
+    WRITE_DOWN: "Write-down of obsolete stock",
+    ALLOWANCE: "Allowance for obsolete stock",
 }
 LINE_WORDS = WORDS | {ValueLine.MOVED.value: "Between stages", ACCOUNT_CHANGED: "To another account"}
 MOST_SHOWN = 80

@@ -113,7 +113,7 @@ def _proposal(rates: dict[Rate, int]) -> _Proposal:
         read_lag(connection)
         asked = asked_obsolete(connection, now_us)
     found = write_down(chosen_rows(asked.found, asked.chosen), rates, step)
-    accounts = account_map(asked.valuation.master_data, asked.valuation.at_us)
+    accounts = account_map(asked.valuation.master_data, asked.valuation.costs_us)
     return _Proposal(asked, found, write_down_lines(found, accounts, step))
 
 

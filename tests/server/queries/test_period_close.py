@@ -17,7 +17,7 @@ from server.ledger.verify import verify
 from server.period_close import close_period, record_entries
 from server.projection.rebuild import rebuild
 from server.projection.worker import projected_pos
-from server.queries.closed_periods import close_that_holds, closed_periods
+from server.queries.closed_periods import close_that_holds, closed_period, closed_periods, stored_lines
 from server.queries.roll_forward import Period, RollBy, roll_forward
 from server.queries.stock_listing import encode_listing, figures_of, read_listing
 from server.queries.value_entries import ValueLine

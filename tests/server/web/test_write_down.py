@@ -98,6 +98,18 @@ def test_a_percentage_that_cannot_be_read_is_stated(hub_app, shop, typed):
     assert hub_app.anonymous().get(f"/obsolete/write-down.csv?overdue={typed}").status_code == 400
 
 
+def test_a_line_without_an_account_opens_the_form_that_enters_it(hub_app, shop):
+    shop.say("account.map", line="write_down_allowance", withdrawn=True)
+    shop.settle()
+    accountant = hub_app.person("account")
+    page = accountant.get("/obsolete/write-down?overdue=50").text
+    assert [row[1] for row in table(page, "lines")] == ["6900", "no account", "6910", "no account", ""]
+    link = html.unescape(re.search(r'href="([^"]*)">no account', page)[1])
+    form = accountant.get(link).text
+    assert '<option value="write_down_allowance" selected>Allowance for obsolete stock' in form
+    assert '<option value="write_down">Write-down of obsolete stock' in form
+
+
 def test_nothing_is_recorded(hub_app, shop):
     def recorded():
         with shop.store.read() as connection:
