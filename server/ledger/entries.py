@@ -290,6 +290,7 @@ def _note_period(connection: Connection, entry: Entry, now_us: int, closed_us: i
                 do="It is closed already: there is nothing to do.",
                 unchanged=True,
             )
+        _refuse_unseen(entry, closed_us)
         connection.execute(period.delete().where(period.c.closed_us == until_us))
         connection.execute(period.insert(), [{"closed_us": until_us, "reopened": False}])
     elif entry.what == "period.reopen":
@@ -297,7 +298,18 @@ def _note_period(connection: Connection, entry: Entry, now_us: int, closed_us: i
             raise EntryRefused(
                 came="period.reopen", expected="a closed period", do="No period is closed, so none can be reopened."
             )
+        _refuse_unseen(entry, closed_us)
         connection.execute(period.update().where(period.c.closed_us == closed_us).values(reopened=True))
     else:
         return closed_us
     return last_close(connection)
+
+
+def _refuse_unseen(entry: Entry, closed_us: int | None) -> None:
+    """Refuse what a person decided on a page before another person closed or reopened a period."""
+    seen_us = entry.data.get("last_us")
+    if seen_us is not None and seen_us != (closed_us or 0):
+        now = "no period is closed" if closed_us is None else f"the last closed period ends at {utc_text(closed_us)}"
+        seen = f"a period that ends at {utc_text(seen_us)} as the last closed one" if seen_us else "no closed period"
+        came = f"{entry.what} that expects {seen}"
+        raise EntryRefused(came, f"what is there: {now}", "Look at it again.", status=409)

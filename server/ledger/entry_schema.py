@@ -199,7 +199,10 @@ class _Reread(_Fields):
 
 
 class _Period(_Fields):
+    """`last_us`: the end of the last closed period that the person saw (UTC us), 0: none; 409 where it is not."""
+
     why: Text
+    last_us: Annotated[int, msgspec.Meta(ge=0, le=2**62)] | None = None
 
 
 class _Bind(_Fields):

@@ -103,7 +103,7 @@ def close() -> Answer | tuple[str, int]:
     """Close the period that ends with a day, or now. A refused close shows the page again, with the reason."""
     typed = {name: request.form.get(name, "").strip() for name in ("until", "why")}
     try:
-        written = enter([Entry(CLOSE, {"why": typed["why"]}, caller().name, _end_of(typed["until"]))])
+        written = enter([Entry(CLOSE, {"why": typed["why"]} | _seen(), caller().name, _end_of(typed["until"]))])
     except ApiError as error:
         if error.status not in (400, 409):
             raise
@@ -122,13 +122,19 @@ def close() -> Answer | tuple[str, int]:
 def reopen() -> Answer | tuple[str, int]:
     """Reopen the last closed period. What was stored stays."""
     try:
-        enter([Entry(REOPEN, {"why": request.form.get("why", "").strip()}, caller().name)])
+        enter([Entry(REOPEN, {"why": request.form.get("why", "").strip()} | _seen(), caller().name)])
     except ApiError as error:
         if error.status not in (400, 409):
             raise
         return _page({"until": "", "why": ""}, error), error.status
     flash("The last closed period is open again. What was stored with it stays.")
     return redirect(PATH)
+
+
+def _seen() -> dict[str, int]:
+    """The end of the last closed period as the page of the form had it."""
+    text = request.form.get("last", "")
+    return {"last_us": int(text)} if text.isascii() and text.isdecimal() and len(text) < 19 else {}
 
 
 def _page(typed: dict[str, str], trouble: ApiError | None) -> str:

@@ -144,7 +144,7 @@ def _text(line: JournalLine) -> str:
 
 
 def _lines(lines: Iterable[JournalLine], at_us: int) -> Iterator[list[Cell]]:
-    day = shop_locale().local(at_us - 1).date()
+    day = shop_locale().today(at_us - 1)
     for line in lines:
         debit, credit = (line.micros, None) if line.micros > 0 else (None, -line.micros)
         text = f"Proposed write-down: {_text(line)}"

@@ -243,6 +243,25 @@ def test_a_close_is_entered_alone(store):
         record_all(store, [Entry("note", {"item": "WO-1", "text": "x"}, "Kim"), close])
 
 
+@pytest.mark.parametrize("what", ["period.close", "period.reopen"])
+def test_what_was_decided_before_another_close_is_refused(small, what):
+    before_us, last_us = small.ago(hours=6), small.ago(hours=5)
+    closed(small, before_us)
+    closed(small, last_us)
+    at_us = small.ago(hours=4) if what == "period.close" else None
+    for seen_us in (0, before_us, last_us + 1):
+        with pytest.raises(EntryRefused, match="Look at it again") as caught:
+            small.say(what, at_us, why="x", last_us=seen_us)
+        assert caught.value.status == 409
+    small.say(what, at_us, why="x", last_us=last_us)
+
+
+def test_the_first_close_expects_that_none_is_closed(small):
+    with pytest.raises(EntryRefused, match="no period is closed"):
+        small.say("period.close", small.ago(hours=6), why="x", last_us=5)
+    small.say("period.close", small.ago(hours=6), why="x", last_us=0)
+
+
 @pytest.mark.parametrize("entered", ["before the close", "after the close"])
 def test_a_price_from_the_end_of_a_period_on_is_of_the_next_one(small, entered):
     at_us = small.ago(hours=6)

@@ -164,3 +164,23 @@ def test_a_period_ends_with_the_day_of_the_shop_where_a_price_of_the_next_day_be
     with shop_writer.store.read() as connection:
         definition = master_data(connection).at("cost.set", "\0\0bar\0", closed.closed_us)
     assert definition.holds_from_us == closed.closed_us
+
+
+def test_of_two_browsers_with_the_same_page_one_reopens_and_one_closes(hub_app, shop, accountant):
+    for hours in (40, 30):
+        shop.say("period.close", shop.ago(hours=hours), why="month end")
+    shop.settle()
+    browsers = [accountant, hub_app.person("account")]
+    for path, answers in (("/month-end/reopen", [302, 409]), ("/month-end", [302, 409])):
+        pages = [browser.get("/month-end").get_data(as_text=True) for browser in browsers]
+        codes = []
+        for browser, page in zip(browsers, pages, strict=True):
+            names = ("csrf_token", "once", "last")
+            fields = {name: page.partition(f'name="{name}" value="')[2].partition('"')[0] for name in names}
+            answer = browser.post(path, data=fields | {"why": "x"})
+            codes.append(answer.status_code)
+            shop.settle()
+        assert codes == answers
+        assert "Look at it again." in answer.get_data(as_text=True)
+    with shop.store.read() as connection:
+        assert [closed.holds for closed in closed_periods(connection)] == [True, False, True]
