@@ -8,7 +8,7 @@ from sqlalchemy import select, update
 
 from server.db.schema import period_listing
 from server.journal_export import journal_of
-from server.ledger.entries import Entry, EntryRefused
+from server.ledger.entries import Entry, EntryRefused, record_all
 from server.period_close import record_entries
 from server.queries.closed_periods import closed_period
 
@@ -112,3 +112,48 @@ def test_a_balance_is_of_a_close(shop):
     enter(shop, "account.balance", account="1300", period=pos, micros=-5)
     with pytest.raises(EntryRefused, match="which is no close"):
         enter(shop, "account.balance", account="1300", period=pos + 1, micros=5)
+
+
+def test_a_period_without_a_movement_has_a_journal_without_lines(shop):
+    for hours in (80, 79, 50):
+        enter(shop, "journal.export", period=close(shop, hours))
+    _, empty, last = journals(shop)
+    assert (empty["number"], empty["lines"], empty["balances"]) == (2, [], [["1300", 20_000_000, 20_000_000]])
+    assert last["balances"] == [["1300", 20_000_000, 40_000_000]]
+    for number in (3, 2):
+        enter(shop, "journal.reverse", journal=number, why="x")
+    assert journals(shop)[-1]["lines"] == []
+    assert stands(shop) == [1]
+
+
+def test_voids_of_everything_take_the_whole_value_back_in_the_next_journal(shop):
+    enter(shop, "journal.export", period=close(shop, 50))
+    for log in shop.logs.values():
+        for seq in range(2, log.sent + 1):
+            enter(shop, "void", log=log.log_id.hex(), seq=seq, why="x")
+    enter(shop, "journal.export", period=close(shop, 20))
+    made = journals(shop)[1]
+    assert made["balances"] == [["1300", 40_000_000, 0]]
+    assert made["lines"] == [["late", "4000", 40_000_000], ["late", "1300", -40_000_000]]
+
+
+def test_a_journal_of_too_many_accounts_is_refused_with_what_to_do(shop):
+    bill = [{"component": f"part-{number:04}", "qty_milli": 1000} for number in range(600)]
+    enter(shop, "product.define", shop.ago(hours=110), product="kit", routing="line", bom=bill)
+    entries = [
+        Entry(what, fields | {"component": part["component"]}, "Kim", shop.ago(hours=110))
+        for part in bill
+        for what, fields in (
+            ("cost.set", {"micros": 1_000_000}),
+            ("account.map", {"line": "wip", "account": f"account of {part['component']}"}),
+        )
+    ]
+    record_all(shop.store, entries)
+    shop.release("KIT", product="kit", qty=1, at_us=shop.ago(hours=100))
+    shop.scan("KIT", "saw", shop.ago(hours=99), station="other")
+    shop.settle()
+    pos = close(shop, 80)
+    assert len(made_of(shop, pos).lines) > 1000
+    with pytest.raises(EntryRefused, match="Name fewer accounts in the account map"):
+        enter(shop, "journal.export", period=pos)
+    assert journals(shop) == []
