@@ -1,4 +1,4 @@
-"""OpenAPI 3.1 description of the API, generated from the structs that decode and encode its bodies."""
+"""OpenAPI 3.1 description of the API, generated from the structs that decode and encode its bodies, with examples."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator
@@ -11,6 +11,7 @@ from flask import current_app
 from spectree import Response, SpecTree
 from spectree.model_adapter import get_msgspec_model_adapter
 
+from server.api.examples import add_examples
 from station.core.protocol import ErrorAnswer
 from station.system.version import version
 
@@ -91,6 +92,10 @@ def description() -> dict[str, Any]:
         if not struct.__struct_config__.omit_defaults:
             schema = schemas[struct.__name__]
             schema["required"] = list(schema["properties"])
+    for operation in (operation for of_address in document["paths"].values() for operation in of_address.values()):
+        for parameter in operation.get("parameters", ()):
+            parameter["schema"] = parameter["schema"] or {"type": "string"}  # the library knows no variable of ours
+    add_examples(document)
     return document
 
 
