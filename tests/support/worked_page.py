@@ -133,9 +133,9 @@ def wrong_days(found: Tables) -> list[str]:
                 days.setdefault(day, []).append((f"{order} {stage}", left(found, row, day)))
     for row in found["Other events"]:
         day = march(row["day"])
-        event = row["event"]
-        if day is not None and event in ("scrap", "count", "close short") and not is_late(day, row["stage"]):
-            days.setdefault(day, []).append((f"{row['order']} {event}", abs(int(row["pieces"]))))
+        is_partial = (row["event"], row["stage"]) == ("scan", "pack")  # it is in the table of its order too
+        if day is not None and not is_partial and not is_late(day, row["stage"]):
+            days.setdefault(day, []).append((f"{row['order']} {row['event']}", abs(int(row["pieces"]))))
     book = {march(row["day"]): row for row in found["Day book of March"]}
     new_price = book.pop(CHANGE, None)
     wrong = [] if new_price else ["no new price"]
@@ -209,6 +209,17 @@ def wrong_orders_of(found: Tables) -> list[str]:
     ]
 
 
+def wrong_operations(found: Tables) -> list[str]:
+    """The operations that are not numbered 10, 20, 30 in their product, and materials of none of them."""
+    numbers: dict[str, list[str]] = {}
+    for row in found["Operations"]:
+        numbers.setdefault(row["product"], []).append(row["operation"])
+    wrong = [name for name, of in numbers.items() if of != [str(10 * n) for n in range(1, len(of) + 1)]]
+    return wrong + [
+        row["component"] for row in found["Bills of material"] if row["operation"] not in numbers[row["product"]]
+    ]
+
+
 def changed_digits(page: str, but: tuple[str, ...]) -> Iterator[tuple[str, str]]:
     """Line and page with one digit of a table changed, once for each digit; not in the tables below the headings `but`."""
     section, is_body, at = "", False, 0
@@ -225,5 +236,5 @@ def changed_digits(page: str, but: tuple[str, ...]) -> Iterator[tuple[str, str]]
 
 def wrong_tables(found: Tables) -> list[str]:
     """What of the tables does not follow from other tables of the page."""
-    checks = (wrong_sums, wrong_days, wrong_chain, wrong_totals, wrong_rolls, wrong_orders_of)
+    checks = (wrong_sums, wrong_days, wrong_chain, wrong_totals, wrong_rolls, wrong_orders_of, wrong_operations)
     return [fault for check in checks for fault in check(found)]
