@@ -208,6 +208,7 @@ def _page(typed: Mapping[str, str], trouble: ApiError | None) -> str:
         postings=lambda line: None if shown is None else _postings(line, shown),
         form_of=lambda one: f"{PATH}?{urlencode(_prefilled(one, shown))}#accounts",
         closes=[closed for closed in closes if closed.holds],
+        reopened=_of_reopened(closes, recorded),
         recorded=recorded[listing.start : listing.last],
         listing=listing,
         accounts=sorted(
@@ -240,6 +241,12 @@ def _shown(
     balances = (*balances, *(WipBalance(account, 0, 0) for account in others))
     compared = [Compared(balance, stated.get(balance.account or "")) for balance in balances]
     return Shown(closed, made, exported, compared)
+
+
+def _of_reopened(closes: Iterable[ClosedPeriod], recorded: Iterable[RecordedJournal]) -> list[RecordedJournal]:
+    """The journals that stand although their close was reopened: each is to be reversed before the next export."""
+    held = {closed.pos for closed in closes if closed.holds}
+    return [one for one in recorded if one.stands and one.period not in held]
 
 
 def _line_rows(lines: Iterable[JournalLine], to_us: int, number: int | None) -> Iterable[list[Cell]]:

@@ -71,6 +71,21 @@ def test_a_journal_is_mapped_exported_compared_and_reversed(hub_app, shop, accou
     assert "Export it" not in page
 
 
+def test_a_journal_of_a_close_that_was_reopened_is_named_until_it_is_reversed(shop, accountant):
+    mapped(accountant, shop)
+    send(accountant, shop, "/journal/export")
+    assert "is of a close that was reopened" not in shown(accountant)
+    shop.say("period.reopen", why="a receipt was missing")
+    shop.settle()
+    page = accountant.get("/journal").get_data(as_text=True)
+    address = page.partition('<p class="warn"><a href="')[2].partition('"')[0]
+    assert "Journal 1 is of a close that was reopened. Reverse it before" in shown(accountant)
+    assert "No period is closed yet" not in page
+    assert "Reverse journal 1" in shown(accountant, address)
+    assert send(accountant, shop, "/journal/reverse", number="1", why="anew").status_code == 302
+    assert "is of a close that was reopened" not in shown(accountant)
+
+
 def test_the_api_and_the_files_have_the_same_lines(hub_app, shop, accountant):
     mapped(accountant, shop)
     anonymous = hub_app.anonymous()
