@@ -117,7 +117,7 @@ def open_counts(connection: Connection, now_us: int, at_us: int | None = None) -
     """
     found = []
     for count in all_counts(connection):
-        if count.goes_on_at(now_us if at_us is None else at_us):
+        if count.ended_us is None if at_us is None else count.goes_on_at(at_us):
             lines = visible_lines(count, count_lines(connection, count, now_us))
             found.append(
                 OpenCount(count, len([line for line in lines if line.kind in IS_OPEN]), differing_micros(lines))
