@@ -41,6 +41,13 @@ from server.ops.host import Host
 if TYPE_CHECKING:
     from station.system.progress import Listener, Progress
 
+# A value that is no int, float or str goes through sqlite3's search for an adapter, which takes twice as long where it finds
+# none. These give the value itself (an int for a bool), as sqlite3 would: half of the values of a projection row are None.
+_NOTHING: dict[None, None] = {}
+sqlite3.register_adapter(type(None), _NOTHING.get)
+sqlite3.register_adapter(bool, int)
+sqlite3.register_adapter(bytes, bytes)
+
 READERS = 104  # connections: the number of the web server's threads and some more
 _log = logging.getLogger(__name__)
 OTHER = "other"  # schema name of the file that `write_with` attaches
