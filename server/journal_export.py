@@ -73,7 +73,7 @@ def export_journal(store: Store, entry: Entry) -> Recorded:
         if (size := len(msgspec.json.encode(figures))) > MOST_BYTES:
             came = f"{EXPORT} with {len(made.lines)} lines, {size // 1024} KiB"
             raise EntryRefused(came, f"at most {MOST_BYTES // 1024} KiB", "Name fewer accounts in the account map.")
-        return write_all(connection, [replace(entry, holds_from_us=None)], store.clock, figures=figures)[0]
+        return write_all(connection, [replace(entry, holds_from_us=None, figures=figures)], store.clock)[0]
 
 
 def _check_order(
@@ -122,7 +122,7 @@ def reverse_journal(store: Store, entry: Entry) -> Recorded:
             "number": _next(journals),
             "lines": [[line, account, -micros] for line, account, micros in found["lines"]],
         }
-        return write_all(connection, [replace(entry, holds_from_us=None)], store.clock, figures=figures)[0]
+        return write_all(connection, [replace(entry, holds_from_us=None, figures=figures)], store.clock)[0]
 
 
 def _check(entry: Entry) -> None:

@@ -67,9 +67,8 @@ def close_period(store: Store, entry: Entry) -> Recorded:
             raise EntryRefused(
                 CLOSE, "no other close or reopening at the same time", "Look at what was closed.", status=409
             )
-        written = write_all(
-            connection, [replace(entry, holds_from_us=until_us)], store.clock, figures=computed.figures
-        )[0]
+        closing = replace(entry, holds_from_us=until_us, figures=computed.figures)
+        written = write_all(connection, [closing], store.clock)[0]
         store_listing(connection, written.pos, until_us, computed.content)
     return written
 

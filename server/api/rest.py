@@ -74,7 +74,7 @@ def entries() -> Response:
     try:
         written = record_entries(
             current_hub().store,
-            [Entry(entry.what, entry.data, _author_name(author, entry.by), entry.holds_from_us) for entry in requested],
+            [Entry(entry.what, entry.data, author_name(author, entry.by), entry.holds_from_us) for entry in requested],
         )
     except EntryRefused as refused:
         raise ApiError(refused.status, refused.came, refused.expected, refused.do) from refused
@@ -122,6 +122,6 @@ def _entries() -> list[schemas.EntryBody]:
     return [schemas.EntryBody(body.what, body.data, body.holds_from_us, body.by)]
 
 
-def _author_name(author: Caller, by: str | None) -> str:
+def author_name(author: Caller, by: str | None) -> str:
     """The author of an entry: the signed-in person, the token, or the person `by` whom the token names."""
     return f"{by} (token {author.name})" if by and author.kind == "token" else author.name

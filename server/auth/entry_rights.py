@@ -15,6 +15,7 @@ from sqlalchemy import Connection, and_, func, select
 
 from server.auth.roles import Role, needed_for
 from server.db import schema
+from server.ledger.count_check import ACCEPT
 from server.projection.internal_tables import resent
 from station.core.event import Event
 from station.core.ledger.void_resolution import DecodedEvent, PositionKey, correction, named_by_void, read
@@ -31,7 +32,7 @@ def needed_to_enter(connection: Connection, what: str, data: Mapping[str, Any]) 
     A void or correction that names no event requires the role of its own kind; `server.ledger.entries` then refuses it.
     """
     if what not in UNDOING:
-        return frozenset({needed_for(what)})
+        return frozenset({_needed_for(what, data)})
     event = Event(kind="entry", station="", sw="", what=what, data=dict(data))
     return _roles_of_undoing(connection, event) or frozenset({needed_for(what)})
 
@@ -66,8 +67,13 @@ def _role_of(event: Event) -> Role:
     if event.kind == "scan":
         return Role.SUPERVISE
     if event.kind == "entry" and event.what is not None:
-        return needed_for(event.what)
+        return _needed_for(event.what, event.data or {})
     return Role.ADMINISTER  # anchors and `open` events: they determine the times and the order of other events
+
+
+def _needed_for(what: str, data: Mapping[str, Any]) -> Role:
+    """The role of an entry; a difference of a count above the shop's limit is that of an accountant."""
+    return Role.ACCOUNT if what == ACCEPT and data.get("above") is True else needed_for(what)
 
 
 def _targets(connection: Connection, event: Event, seen: set[PositionKey]) -> Iterator[Event | None]:

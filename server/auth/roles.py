@@ -25,8 +25,8 @@ _IMPLIED = {
     Role.ADMINISTER: set(Role),
 }
 _MONEY = frozenset({
-    "cost.set", "cost.tolerance", "cost.actual", "account.map", "account.balance", "journal.export", "journal.reverse",
-    "period.close", "period.reopen",
+    "cost.set", "cost.tolerance", "cost.actual", "account.map", "account.balance", "count.limit", "journal.export",
+    "journal.reverse", "period.close", "period.reopen",
 })  # fmt: skip
 _SHOP_RULES = frozenset({"person.define", "pattern.define", "card.define", "rule.define", "site.define", "reread"})
 

@@ -19,6 +19,7 @@ from server.ledger.binding_check import BindingChecks
 from server.ledger.calendar_check import CALENDAR
 from server.ledger.candidates import Candidate, candidate
 from server.ledger.correction_check import CorrectionChecks
+from server.ledger.count_check import ACCEPT
 from server.ledger.entry_checks import EntryChecks
 from server.ledger.entry_schema import mistakes
 from server.ledger.hub_log import append_own, event_of, keep_time
@@ -35,11 +36,15 @@ from station.core.event import EventError
 from station.system.progress import Advance, unheard
 
 PATTERN = "pattern.define"
-FACTS = frozenset({"checkin", "adjust", "note", "answer"})  # what has happened: no time in the future
+FACTS = frozenset({"checkin", "adjust", "note", "answer", ACCEPT})  # what has happened: no time in the future
 Check = ReferenceChecks | CorrectionChecks | BindingChecks | EntryChecks | SiteChecks | BalanceChecks
 WITHOUT_VALUE = frozenset({MAP, CALENDAR})  # they change no value and no exported journal: also from before a close
-FIGURED = frozenset({CLOSE, *JOURNALS})  # to which the hub adds figures
 OF_STOCK = FACTS | {"order.change", "order.close"}  # in the stock as of the very time that they hold from
+ALONE = ("it alone", "Send it by itself.")
+COMPUTED = {  # entries to which the hub adds figures: what is expected, what to do
+    **dict.fromkeys((CLOSE, *JOURNALS), ALONE),
+    ACCEPT: ("lines that the hub compares with the ledger", "Send them to /api/v1/counts/<count>/decisions."),
+}
 AHEAD_US = 60_000_000  # by which the clock of a client may be ahead of the hub's
 
 
@@ -55,12 +60,16 @@ class EntryRefused(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One entry: its kind, its fields, the person who makes it, and the time from which it holds (UTC us; None: now)."""
+    """One entry: its kind, its fields, the person who makes it, and the time from which it holds (UTC us; None: now).
+
+    `figures`: the fields that the hub adds to an entry of a kind in COMPUTED, which is refused without them.
+    """
 
     what: str
     data: dict[str, Any] = field(default_factory=dict)
     by: str = ""
     holds_from_us: int | None = None
+    figures: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,11 +119,8 @@ def write_all(
     *,
     only_unchanged: bool = False,
     advance: Advance = unheard,
-    figures: Mapping[str, Any] | None = None,
 ) -> list[Recorded]:
     """Write entries as `record_all` does, inside the caller's transaction.
-
-    `figures`: the fields that the hub adds to an entry of FIGURED, without which it is refused (`server.period_close`).
 
     `results`: filled as `record_accepted` returns it; then a refused entry is left out, and the others are written. With
     `only_unchanged` that holds for an entry that the hub has so already, and any other refusal is raised.
@@ -138,7 +144,7 @@ def write_all(
         try:
             _refuse(entry, closed_us, now.utc_us)
             _check(checks, entry)
-            encoded = _encoded(entry, clock, now, figures)
+            encoded = _encoded(entry, clock, now)
             closed_us = _note_period(connection, entry, now.utc_us, closed_us)
         except EntryRefused as error:
             if results is None or (only_unchanged and not error.unchanged):
@@ -189,13 +195,16 @@ def _check(checks: Sequence[Check], entry: Entry) -> None:
 
 
 def _candidate(entry: Entry) -> Candidate:
-    return candidate(entry.what, entry.data, entry.holds_from_us)
+    return candidate(entry.what, {**entry.data, **(entry.figures or {})}, entry.holds_from_us)
 
 
 def _refuse(entry: Entry, closed_us: int | None, now_us: int) -> None:
     problem = mistakes(entry.what, entry.data)
     if problem is not None:
         raise EntryRefused(*problem)
+    if entry.what in COMPUTED and entry.figures is None:
+        came = f"{entry.what} among other entries"
+        raise EntryRefused(came, *COMPUTED[entry.what])
     if not entry.by:
         raise EntryRefused(
             came=f"{entry.what} without a person",
@@ -256,12 +265,10 @@ def _refuse_stages(connection: Connection, entries: Sequence[Entry]) -> None:
         raise EntryRefused(*problem)
 
 
-def _encoded(entry: Entry, clock: HubClock, now: ClockReading, figures: Mapping[str, Any] | None) -> bytes:
+def _encoded(entry: Entry, clock: HubClock, now: ClockReading) -> bytes:
     data = entry.data
-    if entry.what in FIGURED:
-        if figures is None:
-            raise EntryRefused(came=f"{entry.what} among other entries", expected="it alone", do="Send it by itself.")
-        data = {**data, **figures}
+    if entry.figures is not None:
+        data = {**data, **entry.figures}
     try:
         return event_of(
             "entry",

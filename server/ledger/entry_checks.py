@@ -16,7 +16,7 @@ from sqlalchemy import Connection, and_, func, select
 
 from server.db import schema
 from server.ledger.candidates import MOST_PENDING, Candidate, Refusal, pending_entries
-from server.ledger.count_check import COUNTS, count_refusal
+from server.ledger.count_check import ACCEPT, COUNTS, count_refusal
 from server.ledger.near_names import DEFINED, NearNames, new_names
 from server.ledger.unchanged import BIND, NAME, UNCHANGED, CurrentDefinitions, Unchanged, answered, named
 from server.projection.internal_tables import void_mark
@@ -34,7 +34,7 @@ from station.core.quantity import decimal_text
 AT_ONCE = 500  # names in one statement
 HUB = "hub"  # the station of the hub's own logs
 OF_ORDER = frozenset({"order.release", "order.change", "order.close"})
-OF_ITEM = OF_ORDER | {"adjust"}
+OF_ITEM = OF_ORDER | {"adjust", ACCEPT}
 OF_EVENT = frozenset({"void", "correct"})
 ANSWER = "finding.answer"
 CHECKED = OF_ITEM | OF_EVENT | UNCHANGED | {ANSWER, *DEFINED}
@@ -254,9 +254,32 @@ class EntryChecks:
         return None if found is None else Refusal(*found, unchanged=True)
 
     def count(self, entry: Candidate) -> Refusal | None:
-        """Check an entry about a count."""
+        """Check an entry about a count; a line is booked only where the state of its item is certain."""
         found = count_refusal(self._definitions, entry.what, entry.data) if self._certain else None
-        return None if found is None else Refusal(*found, 409)
+        if found is not None:
+            return Refusal(*found, 409)
+        return self._booked(entry) if entry.what == ACCEPT else None
+
+    def _booked(self, entry: Candidate) -> Refusal | None:
+        name = str(entry.data.get("item"))
+        came = f"count.accept of {name} at {entry.data.get('stage')}"
+        if not self._is_certain(name):
+            return Refusal(came, "an item that is up to date", "Try again in a moment.", 409)
+        if not entry.data.get("booked"):
+            return None
+        state = self._items.get(name)
+        if state is None:
+            return Refusal(came, "an item that was scanned or released", "Release it, or bind its code first.", 409)
+        step = self._step(entry, state)
+        if isinstance(step, str):
+            return Refusal(came, "a quantity within the limits of an account", f"{step}.")
+        move = step.movement
+        if move is not None and move.closed:
+            return Refusal(f"{came}, which is closed", "an open order", "Take its closing back first.", 409)
+        if move is not None and move.missing_milli:
+            do = "It moved since it was counted: count it again, or reject the line with the reason."
+            return Refusal(came, f"{decimal_text(move.missing_milli)} more than is there now", do, 409)
+        return None
 
     def _all_products(self) -> dict[str, dict[str, Any]]:
         """The newest definition of each product: projected, then pending."""

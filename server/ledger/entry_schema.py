@@ -18,7 +18,7 @@ import msgspec
 from server.ledger.account_check import ACCOUNTS, BALANCE, MAP, account_mistake, map_mistake
 from server.ledger.calendar_check import CALENDAR, PARTS, CalendarFields, calendar_mistake
 from server.ledger.cost_check import COSTS, cost_mistake
-from server.ledger.count_check import COUNTS
+from server.ledger.count_check import COUNTS, LIMITS
 from server.ledger.journal_check import JOURNALS
 from server.ledger.print_schema import PRINTS, Name
 from server.ledger.site_check import site_mistake
@@ -282,6 +282,7 @@ FIELDS: dict[str, type[msgspec.Struct]] = {
     "finding.answer": _FindingAnswer,
     **PRINTS,
     **COUNTS,
+    **LIMITS,
     "note": _Note,
     "reread": _Reread,
     "period.close": _Period,
@@ -289,7 +290,7 @@ FIELDS: dict[str, type[msgspec.Struct]] = {
 }
 _PARTS: dict[str, type[msgspec.Struct]] = {"set": _Set, "operations": _Operation, "bom": _Material, **PARTS}
 # These kinds are recorded and not used yet; their fields are not fixed.
-_OTHERS = ("cost.actual", "count.accept")
+_OTHERS = ("cost.actual",)
 WHATS = frozenset((*FIELDS, *_OTHERS))
 _UNKNOWN = re.compile(r"unknown field `([^`]*)`(?: - at `\$\.(\w+))?")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")

@@ -63,6 +63,9 @@ def _stages_of(what: str, data: Mapping[str, Any]) -> Iterator[str]:
         operations = data.get("operations")
         rows = operations if isinstance(operations, list) else []
         values = [row.get("stage") for row in rows if isinstance(row, Mapping)]
+    elif what == "count.open":
+        scope = data.get("stages")
+        values = scope if isinstance(scope, list) else []
     elif what == "code.bind" and data.get("as") == "command":
         values = [_card_stage(data.get("to"))]
     elif what == "card.define":

@@ -8,7 +8,7 @@ a check, and why:
 - `correct`: it holds for a range of events, and a correction that repeats a value still decides over earlier ones of another
   person. `answer`: calls that a station sends later, from before the answer, are answered by it too.
 - `rule.define` of a rule as it is delivered: it holds when a later version delivers it otherwise.
-- `cost.actual`, `count.accept`, `reread`: recorded, and not applied by this version.
+- `cost.actual`, `reread`: recorded, and not applied by this version.
 """
 
 from bisect import bisect_right

@@ -18,10 +18,10 @@ from station.core.master_data import NAMED_BY, OF_THE_SITE, Definition, MasterDa
 
 _JSON = msgspec.json.Encoder()
 _COUNT = DriverStatement(select(projection.c.v).where(projection.c.k == bindparam("of")))
-# Costs, accounts and calendars are applied by the queries, never by the fold.
+# Costs, accounts, calendars and counts are applied by the queries: the fold looks none of them up by name.
 NOT_FOLDED = frozenset({
     "cost.set", "cost.tolerance", "account.map", "account.balance", "journal.export", "journal.reverse",
-    "calendar.define",
+    "calendar.define", "count.open", "count.end", "count.accept", "count.limit",
 })  # fmt: skip
 
 

@@ -21,7 +21,7 @@ VERSION_DIGITS = 16
 MOST_BINDINGS = 50_000  # the newest ones
 PATTERNS = "pattern.define"
 # Costs and accounts are confidential at a bench, calendars and counts are of the office; the zone is sent by itself.
-NOT_FOR_STATIONS = NOT_FOLDED | {"count.open", "count.end", SITE}
+NOT_FOR_STATIONS = NOT_FOLDED | {SITE}
 _LAST = "~"  # sorts after every log id
 _JSON = msgspec.json.Encoder(order="deterministic")
 

@@ -37,6 +37,7 @@ CLOSED: ColumnElement[bool] = literal_column(
     "released_us IS NOT NULL AND (order_ IS NULL OR order_ = item) AND closed_us IS NOT NULL"
 )
 
+COUNTS: ColumnElement[bool] = literal_column("verb = 'count'")
 OPEN: ColumnElement[bool] = literal_column("answered_us IS NULL AND NOT ended")
 
 event_state = Table(
@@ -68,6 +69,7 @@ event_item = Table(
     text("code"),  # the scanned code
     text("verb", nullable=False),
     Index("event_item_code", "code"),
+    Index("event_item_count", "key_us", sqlite_where=COUNTS, postgresql_where=COUNTS),
     Index("event_item_pos", "pos", "key_us"),  # also the time: what arrived late is found in the index
     sqlite_with_rowid=False,  # saves one B-tree write for each scan
 )
@@ -355,8 +357,8 @@ FOLD_VERSION_ROW = "fold_version"  # the row of `projection` with the version of
 # 2: a scan fills a gap, scrapped and adjusted orders have an end. 3: a published code is its keys, texts have plain braces;
 # a code that nobody released is no item in process. 4: moves, the operations at which parcels were scanned, and the begin of
 # their run by `start`. 5: the flow of each day, the number of folded events, checkpoints; words are stored once, and an
-# event is linked to its item by its position alone.
-FOLD_VERSION = 5
+# event is linked to its item by its position alone. 6: an accepted line of a count is booked.
+FOLD_VERSION = 6
 DAY_US = 86_400_000_000
 LONG = -1  # the day of a form of more than MOST_DAYS days
 MOST_DAYS = 400

@@ -19,6 +19,7 @@ from server.queries.historical_stock import stock_at
 from server.queries.stage_balances import At, StageBalances, StageQuantity
 from server.queries.valuation import Valuation
 from station.core.ledger.costs import in_micros
+from station.core.ledger.parcels import ParcelState
 
 AT_ONCE = 500  # items in one statement
 
@@ -45,7 +46,10 @@ class CountLine(NamedTuple):
     `opening_milli`: by the ledger when the count was opened; `expected_milli`: at the moment of the scan, without one at the
     end. `difference_milli`: counted less expected. `micros`: the value of the difference, and of what is missing or was not
     counted, negative where it is less than expected; None: no cost is known. `since_us`: since when it was there.
-    `elsewhere`: the other stages at which the ledger has it. `times`: its scans, of which the last one counts.
+    `elsewhere`: the other stages at which the ledger has it. `taken`: what of its quantity is taken from those of them that
+    have no line of their own scan. `times`: its scans, of which the last one counts. `also`: the other stages at which it
+    was counted, where not all of them agree. `twice`: these lines together have more than the ledger does, so that one lot
+    was counted at two stages without a move between, and which of them is right is not known.
     """
 
     kind: LineKind
@@ -61,6 +65,9 @@ class CountLine(NamedTuple):
     elsewhere: tuple[tuple[str, int | None], ...]
     times: int
     scan: CountScan | None
+    taken: tuple[tuple[str, int], ...] = ()
+    also: tuple[tuple[str, int | None], ...] = ()
+    twice: bool = False
 
     @property
     def rank(self) -> tuple[bool, int, int, str, str]:
@@ -81,18 +88,58 @@ class OpenCount(NamedTuple):
 
 
 def count_lines(connection: Connection, count: Count, now_us: int) -> list[CountLine]:
-    """All lines of a count, those of the greatest value first, then the oldest."""
+    """All lines of a count, those of the greatest value first, then the oldest; of an ended one at the costs of its end."""
     opening = stock_at(connection, count.opened_us)
     until_us = now_us if count.ended_us is None else count.ended_us
     balances = StageBalances(connection, opening, count.opened_us, until_us)
     scans = scans_of(connection, count, now_us)
-    lines = _Lines(count, balances, Valuation(master_data(connection), now_us))
-    lines.rows = _rows(connection, opening, scans)
+    lines = _Lines(count, balances, Valuation(master_data(connection), until_us))
+    lines.rows = _rows(connection, opening, scans, count.ended_us)
     lines.known = _known(connection, {scan.item for scan in scans})
     counted = newest_scans(scans)
-    found = [lines.counted(scan, times) for scan, times in counted.values()]
+    found = _with_taken([lines.counted(scan, times) for scan, times in counted.values()])
+    found = _with_others(found, lines.rows)
     found += lines.not_counted(set(counted), {stage for _, stage in counted}, found, until_us)
     return sorted(found, key=lambda line: line.rank)
+
+
+def _with_taken(lines: list[CountLine]) -> list[CountLine]:
+    """What was counted `elsewhere` is taken from the stages where the ledger had it and nobody counted it."""
+    counted, took, found = {(line.item, line.stage) for line in lines}, dict[At, int](), list[CountLine]()
+    for line in lines:
+        left, taken = line.counted_milli or 0, list[tuple[str, int]]()
+        for stage, there in line.elsewhere:
+            at = (line.item, stage)
+            part = 0 if at in counted else min(left, max((there or 0) - took.get(at, 0), 0))
+            if part:
+                taken.append((stage, part))
+                took[at] = took.get(at, 0) + part
+                left -= part
+        found.append(line._replace(taken=tuple(taken)))
+    return found
+
+
+def _with_others(lines: list[CountLine], rows: dict[str, list[StockRow]]) -> list[CountLine]:
+    """The lines of an item that was counted at several stages name each other."""
+    of_item: dict[str, list[CountLine]] = {}
+    for line in lines:
+        of_item.setdefault(line.item, []).append(line)
+    found = list[CountLine]()
+    for item, its in of_item.items():
+        if len(its) == 1 or all(line.difference_milli == 0 for line in its):
+            found += its
+            continue
+        more: int | None = -sum(row.qty_milli or 0 for row in rows.get(item, ()) if row.state == ParcelState.RELEASED)
+        if not any(line.kind is LineKind.FOUND for line in its):
+            more = 0
+        for line in its:
+            taken = sum(part for _, part in line.taken)
+            more = None if more is None or line.difference_milli is None else more + line.difference_milli - taken
+        twice = (more is None or more > 0) and any(line.kind in (LineKind.ELSEWHERE, LineKind.FOUND) for line in its)
+        for line in its:
+            also = tuple((other.stage, other.counted_milli) for other in its if other is not line)
+            found.append(line._replace(also=also, twice=twice))
+    return found
 
 
 def visible_lines(count: Count, lines: list[CountLine]) -> list[CountLine]:
@@ -103,7 +150,8 @@ def visible_lines(count: Count, lines: list[CountLine]) -> list[CountLine]:
     hidden = [
         line._replace(
             kind=LineKind.AGREES, opening_milli=None, expected_milli=None, difference_milli=None, micros=None,
-            since_us=None, elsewhere=(), counted_milli=line.scan.qty_milli if line.scan else None,
+            since_us=None, elsewhere=(), taken=(), also=(), twice=False,
+            counted_milli=line.scan.qty_milli if line.scan else None,
         )
         for line in counted
     ]  # fmt: skip
@@ -130,12 +178,18 @@ def differing_micros(lines: Iterable[CountLine]) -> int:
     return sum(abs(line.micros or 0) for line in lines if line.kind in IS_OPEN and line.kind is not LineKind.ELSEWHERE)
 
 
-def _rows(connection: Connection, opening: Sequence[StockRow], scans: Sequence[CountScan]) -> dict[str, list[StockRow]]:
-    """The stock rows of each item when the count was opened; of an item that had none, those of now."""
+def _rows(
+    connection: Connection, opening: Sequence[StockRow], scans: Sequence[CountScan], ended_us: int | None
+) -> dict[str, list[StockRow]]:
+    """The stock rows of each item when the count was opened; without any, those of its end; without any, those of now."""
     rows: dict[str, list[StockRow]] = {}
     for row in opening:
         rows.setdefault(row.item, []).append(row)
     later = sorted({scan.item for scan in scans} - rows.keys())
+    if ended_us is not None and later:
+        for row in stock_at(connection, ended_us, later):
+            rows.setdefault(row.item, []).append(row)
+        later = [name for name in later if name not in rows]
     for start in range(0, len(later), AT_ONCE):
         for row in stock_of(connection, later[start : start + AT_ONCE]):
             rows.setdefault(row.item, []).append(row)
@@ -184,11 +238,13 @@ class _Lines:
 
     def not_counted(self, counted: set[At], walked: set[str], found: list[CountLine], until_us: int) -> list[CountLine]:
         """The lines of what was in scope at the opening and that nobody counted there."""
-        taken: dict[str, int | None] = {}  # by item: counted at another stage; None: all of it
+        taken: dict[At, int] = {}  # what was counted at another stage
+        all_of_it: set[str] = set()  # items that were counted at another stage without a quantity
         for line in found:
-            if line.kind is LineKind.ELSEWHERE:
-                before = taken.get(line.item, 0)
-                taken[line.item] = None if before is None or line.counted_milli is None else before + line.counted_milli
+            if line.kind is LineKind.ELSEWHERE and line.counted_milli is None:
+                all_of_it.add(line.item)
+            for stage, milli in line.taken:
+                taken[line.item, stage] = taken.get((line.item, stage), 0) + milli
         lines = []
         for at, opening in sorted(self._balances.opening.items()):
             item, stage = at
@@ -199,12 +255,10 @@ class _Lines:
                 expected = self._balances.at(item, stage, until_us)
                 lines.append(self._line(LineKind.MOVED, at, expected, None, None, (), 0, None))
                 continue
-            if item in taken:
-                more = taken[item]
-                if more is None or left.known is None or more >= left.known:
-                    taken[item] = None if more is None or left.known is None else more - left.known
-                    continue  # it was counted at another stage, which has its own line
-                taken[item], left = 0, StageQuantity(left.milli - more)
+            more = taken.get(at, 0)
+            if item in all_of_it or (more and (left.known is None or more >= left.known)):
+                continue  # it was counted at another stage, which has its own line
+            left = left.plus(more, -1)
             is_missing = self._count.ended_us is not None and stage in walked
             kind = LineKind.MISSING if is_missing else LineKind.UNCOUNTED
             difference = None if left.known is None else -left.known
@@ -222,16 +276,26 @@ class _Lines:
         opening = self._balances.opening.get(at, StageQuantity())
         return CountLine(
             kind, item, stage, row.product if row else None, opening.known, expected.known, counted, difference,
-            self._micros(row, difference), row.there_since_us if row else None, elsewhere, times, scan,
+            self._micros(row, difference, stage),
+            row.there_since_us if row else None, elsewhere, times, scan,
         )  # fmt: skip
 
-    def _micros(self, row: StockRow | None, difference: int | None) -> int | None:
+    def _started(self, row: StockRow, stage: str) -> StockRow:
+        """Pieces at a stage, of an item that was not started when the count was opened: with the costs up to there."""
+        routing = self._valuation.routing(row)
+        at = routing.at_stage(stage) if routing is not None and not row.in_process else ()
+        if routing is None or not at:
+            return row
+        before = routing.before(at[0].op)
+        return row._replace(entered=at[0].op, reached=before.op if before else None, scanned=(at[0].op,))
+
+    def _micros(self, row: StockRow | None, difference: int | None, stage: str) -> int | None:
         """The value of a difference, at the costs of the pieces that the ledger has; None where no cost is known."""
         if difference == 0:
             return 0
         if row is None or difference is None:
             return None
-        value = self._valuation.of(row._replace(qty_milli=abs(difference)))
+        value = self._valuation.of(self._started(row, stage)._replace(qty_milli=abs(difference)))
         if value is None or value.unvalued_milli:
             return None
         return in_micros(value)[0] if difference > 0 else -in_micros(value)[0]

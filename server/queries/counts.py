@@ -12,19 +12,17 @@ from sqlalchemy import Connection, and_, select
 
 from server.projection.event_items import Corrections
 from server.projection.ledger_row import rows_at
-from server.projection.tables import definition, event_item
+from server.projection.tables import COUNTS, definition, event_item
 from station.core.ledger.void_resolution import PositionKey
 
 OPEN, END = "count.open", "count.end"
-COUNT = "count"  # the action of a counting scan
 GOES_ON, FINISHED, CANCELLED = "open", "finished", "cancelled"
 
 
 class Count(NamedTuple):
     """One count. `stages`: its scope, empty: everything. `how`: open, finished or cancelled. Times UTC us.
 
-    `blind`: what the ledger expects is shown when the count has ended. `place`: log and number of its entry.
-    `from_pos`: no scan that belongs to it is at or before this position.
+    `blind`: what the ledger expects is shown when the count has ended. `place`, `ended_at`: log and number of its entries.
     """
 
     name: str
@@ -35,7 +33,7 @@ class Count(NamedTuple):
     ended_us: int | None
     how: str
     place: tuple[str, int]
-    from_pos: int
+    ended_at: tuple[str, int] | None = None
 
     @property
     def is_hidden(self) -> bool:
@@ -68,21 +66,21 @@ def all_counts(connection: Connection) -> list[Count]:
     """All counts, the newest first."""
     c = definition.c
     query = select(definition).where(c.what.in_((OPEN, END))).order_by(c.holds_from_us, c.key_us, c.id)
-    ended: dict[str, tuple[int, str]] = {}
+    ended: dict[str, tuple[int, str, tuple[str, int]]] = {}
     counts: dict[str, Count] = {}
     for row in connection.execute(query):
         data = msgspec.json.decode(row.data)
         if row.what == END:
-            ended.setdefault(row.name, (row.holds_from_us, str(data.get("how"))))
+            place = (row.log_id.hex(), row.seq)
+            ended.setdefault(row.name, (row.holds_from_us, str(data.get("how")), place))
         elif row.name not in counts:
-            backdated = row.holds_from_us < row.key_us
             counts[row.name] = Count(
                 row.name, _stages(data), bool(data.get("blind")), str(data.get("why") or ""),
-                row.holds_from_us, None, GOES_ON, (row.log_id.hex(), row.seq), 0 if backdated else row.id,
+                row.holds_from_us, None, GOES_ON, (row.log_id.hex(), row.seq),
             )  # fmt: skip
-    for name, (end_us, how) in ended.items():
+    for name, (end_us, how, place) in ended.items():
         if name in counts:
-            counts[name] = counts[name]._replace(ended_us=end_us, how=how)
+            counts[name] = counts[name]._replace(ended_us=end_us, how=how, ended_at=place)
     return list(counts.values())[::-1]
 
 
@@ -98,9 +96,13 @@ def count_named(connection: Connection, name: str) -> Count | None:
 
 
 def scans_of(connection: Connection, count: Count, now_us: int) -> list[CountScan]:
-    """The counting scans of a count, in the order in which they were made; a repeat is none."""
+    """The counting scans of a count, in the order in which they were made; a repeat is none.
+
+    A scan belongs to a count by its time, whether it arrived before the count was opened or after the count ended. They are
+    found in the index of the counting scans, whose condition has to be in the statement as it is in the index.
+    """
     c, until_us = event_item.c, now_us if count.ended_us is None else count.ended_us
-    of_time = and_(c.pos > count.from_pos, c.key_us >= count.opened_us, c.key_us <= until_us, c.verb == COUNT)
+    of_time = and_(c.key_us >= count.opened_us, c.key_us <= until_us, COUNTS)
     linked = connection.execute(select(c.pos, c.item, c.key_us).where(of_time)).all()
     rows = {row.pos: row for row in rows_at(connection, {row.pos for row in linked})}
     corrections, scans = Corrections(connection), list[CountScan]()

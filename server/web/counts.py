@@ -9,14 +9,18 @@ from server.api_errors import ApiError
 from server.auth.gate import caller, needs, readers
 from server.auth.roles import needed_for
 from server.context import current_hub
+from server.count_acceptance import DecidableCount, decidable
+from server.ledger.count_check import MOST_WHY
 from server.ledger.entries import Entry
-from server.queries.count_lines import CountLine, LineKind, count_lines, differing_micros, visible_lines
+from server.queries.count_decisions import CountDecision, limit_micros
+from server.queries.count_lines import CountLine, LineKind, differing_micros, visible_lines
 from server.queries.counts import CANCELLED, END, FINISHED, OPEN, Count, all_counts, count_named
 from server.queries.current_master_data import master_data
 from server.queries.escape import short, visible
 from server.queries.price_list import entered_by
 from server.query_words import query_words
 from server.urls import segments
+from server.web.count_decisions import all_digest
 from server.web.display_names import DisplayNames
 from server.web.form_entries import enter
 from server.web.form_results import written_once
@@ -28,11 +32,11 @@ from station.core.master_data import MasterData
 blueprint = Blueprint("counts", __name__)
 segments(blueprint)
 PATH = "/counts"
-MOST_WHY = 500  # characters
 COLUMNS = ("count", "scope", "blind", "opened", "opened_by", "ended", "state", "why")
 LINE_COLUMNS = (
     "line", "item", "stage", "product", "at_opening", "expected", "counted", "difference", "unit", "value", "since",
-    "ledger_has_it_at", "scans", "counted_at", "counted_by", "station",
+    "ledger_has_it_at", "also_counted_at", "counted_twice", "scans", "counted_at", "counted_by", "station",
+    "decision", "decided", "decided_by", "why", "not_bookable",
 )  # fmt: skip
 STATES = {"open": "goes on", FINISHED: "finished", CANCELLED: "cancelled"}
 SAID = {
@@ -70,6 +74,7 @@ def page() -> str:
         person=lambda count: names.person(people.get(count.place)),
         states=STATES,
         stages=names.stages(),
+        limit=limit_micros(shop, now_us),
         **names.for_templates(),
     )
 
@@ -128,8 +133,9 @@ def one(name: str) -> str:
     with current_hub().store.read() as connection:
         read_lag(connection)
         count, shop = _named(connection, name), master_data(connection)
-        lines = visible_lines(count, count_lines(connection, count, now_us))
+        known = decidable(connection, count, now_us)
         people = entered_by(connection, [count])
+    lines = visible_lines(count, known.lines)
     listing = Listing(page_number(), len(lines), {}, request.path)
     names = DisplayNames(shop, now_us)
     kinds = {kind: len([line for line in lines if line.kind is kind]) for kind in LineKind}
@@ -150,6 +156,10 @@ def one(name: str) -> str:
         states=STATES,
         opened_by=names.person(people.get(count.place)),
         operator=names.person,
+        known=known,
+        acceptable=known.acceptable(),
+        all_digest=all_digest(known),
+        changed=_has_changed,
         unit=lambda line: _unit(shop, line, now_us),
         product_name=lambda product: getattr(shop.product(product, now_us), "name", "") or product,
         **names.for_templates(),
@@ -164,8 +174,8 @@ def lines_file(form: str) -> Response:
     now_us = current_hub().clock.utc_us()
     with current_hub().store.read() as connection:
         count, shop = _named(connection, request.args.get("count", "")), master_data(connection)
-        lines = visible_lines(count, count_lines(connection, count, now_us))
-    rows = [_row(count, line, _unit(shop, line, now_us)) for line in lines]
+        known = decidable(connection, count, now_us)
+    rows = [_row(known, line, _unit(shop, line, now_us)) for line in visible_lines(count, known.lines)]
     return table_file(form, "count", LINE_COLUMNS, rows)
 
 
@@ -196,12 +206,23 @@ def _unit(shop: MasterData, line: CountLine, at_us: int) -> str:
     return product.unit if product else ""
 
 
-def _row(count: Count, line: CountLine, unit: str) -> list[Cell]:
-    scan = line.scan
+def _has_changed(line: CountLine, decision: CountDecision) -> bool:
+    """Whether a line has another difference than the one that was accepted, by a late scan, a correction or a void."""
+    return bool(decision.booked) and decision.difference_milli != line.difference_milli
+
+
+def _row(known: DecidableCount, line: CountLine, unit: str) -> list[Cell]:
+    scan, count, at = line.scan, known.of, (line.item, line.stage)
+    decision, booking = known.decided.get(at), known.bookings.get(at)
+    decided: list[Cell] = [None] * 4
+    if decision is not None:
+        decided = [decision.how, moment(decision.at_us), decision.by, decision.why]
     counts = (line.opening_milli, line.expected_milli, line.counted_milli, line.difference_milli)
     return [
         HIDDEN if count.is_hidden else line.kind.value, line.item, line.stage, line.product,
         *(quantity(milli) for milli in counts), unit, amount(line.micros), moment(line.since_us),
-        ", ".join(stage for stage, _ in line.elsewhere), line.times,
+        ", ".join(stage for stage, _ in line.elsewhere), ", ".join(stage for stage, _ in line.also),
+        "yes" if line.twice else None, line.times,
         moment(scan.at_us) if scan else None, scan.operator if scan else None, scan.station if scan else None,
+        *decided, booking.obstacle.why if booking is not None and booking.obstacle is not None else None,
     ]  # fmt: skip

@@ -22,7 +22,7 @@ def enter(entries: Sequence[Entry]) -> list[Recorded]:
 
     Raises `ApiError` 400, 403 or 409.
     """
-    demand_rights(caller(), [(entry.what, entry.data) for entry in entries])
+    demand_rights(caller(), [(entry.what, {**entry.data, **(entry.figures or {})}) for entry in entries])
     try:
         written = record_entries(current_hub().store, entries)
     except EntryRefused as refused:

@@ -39,9 +39,11 @@ NAMED_BY = {
     "journal.reverse": ("number",),
     "count.open": ("count",),
     "count.end": ("count",),
+    "count.accept": ("count", "item", "stage"),
     "calendar.define": ("stage",),
     "site.define": (),  # there is one site
     "cost.tolerance": (),  # and one tolerance of its prices
+    "count.limit": (),  # and one limit of what a person accepts alone
 }
 OF_THE_SITE = frozenset({"calendar.define"})  # without a name it is of the whole site
 Struct = TypeVar("Struct", bound=msgspec.Struct)

@@ -31,6 +31,8 @@ PAGES = (
     "/journal",
     "/month-end/items?check=unsent",
     "/counts",
+    "/counts/C-1",
+    "/count-accuracy",
     "/unknown-codes",
     "/people",
     "/carriers",

@@ -4,18 +4,20 @@ import random
 from contextlib import suppress
 from typing import Any
 
+from counted_shop import known, send
 from drawn_shop import STAGES, drawn_shop
 from shop_writer import ShopWriter
 
 from server.ledger.entries import EntryRefused
 from server.projection.worker import projected_pos
+from server.queries.count_lines import LineKind
 
 
 def eventful(shop_writer: ShopWriter, seed: int) -> int:
-    """A drawn shop, then late scans, late releases, counts, changes of prices and of orders; the position between."""
+    """A drawn shop, then late scans and releases, changes of prices and orders, an accepted count; the position between."""
     drawn_shop(shop_writer, seed)
     with shop_writer.store.read() as connection:
-        known = projected_pos(connection)
+        position = projected_pos(connection)
     chance = random.Random(seed)
     ago = shop_writer.ago
 
@@ -57,4 +59,20 @@ def eventful(shop_writer: ShopWriter, seed: int) -> int:
         say("order.release", ago(hours=5), order=f"FOUND-{n}", product=chance.choice(["bracket", "frame"]),
             qty_milli=chance.randint(1, 9) * 1000)  # fmt: skip
     shop_writer.settle()
-    return known
+    accepted_count(shop_writer, random.Random(-seed))  # not drawn: the shops stay those of their seeds
+    return position
+
+
+def accepted_count(shop_writer: ShopWriter, chance: random.Random) -> None:
+    """Some items are counted at some stages, and all lines that can be booked are accepted, also above the limit."""
+    shop_writer.say("count.open", shop_writer.ago(hours=20), count="DRAWN")
+    for n in range(40):
+        quantity = {"qty_milli": chance.randint(1, 30) * 1000} if chance.random() < 0.7 else {}
+        shop_writer.scan(
+            f"GOOD-{n % 6}" if n >= 26 else f"WO-{n}", chance.choice(STAGES), shop_writer.ago(hours=chance.uniform(3, 19)),
+            station=f"count-{n}", action="count", **quantity,
+        )  # fmt: skip
+    shop_writer.say("count.end", shop_writer.ago(hours=2.5), count="DRAWN", how="finished")
+    bookings = [one for one in known(shop_writer, "DRAWN").bookings.values() if one.obstacle is None]
+    assert {one.line.kind for one in bookings} >= {LineKind.DIFFERS, LineKind.MISSING, LineKind.ELSEWHERE}
+    send(shop_writer, [one.etag for one in bookings], by="Olga", name="DRAWN", at_us=shop_writer.ago(hours=1))

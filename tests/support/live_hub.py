@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import urllib3
+from counted_shop import counted, decide, opened
 from floor_full import full_floor
 from running_hub import RunningHub
 from shop_writer import ShopWriter
@@ -25,6 +26,19 @@ LEAVE_S = 10.0
 LOG_ID = b"\x07" * 16
 
 
+def _counted(shop: ShopWriter) -> None:
+    """A finished count of two stages: a line of each kind, one that cannot be booked, and decisions."""
+    opened(shop, hours=3, ended=0.5, stages=["saw", "deburr"], why="End of the month")
+    at = {"station": "walk-1"}  # the logs of the others end later
+    counted(shop, "WO-1002", "saw", 2.9, qty_milli=7_000, **at)
+    counted(shop, "WO-1007", "saw", 2.8, **at)
+    counted(shop, "WO-1007", "deburr", 2.7, **at)
+    counted(shop, "WO-1003", "deburr", 2.6, qty_milli=90_000, **at)
+    counted(shop, "NOTHING-KNOWN-1", "deburr", 2.5, **at)
+    decide(shop, ("WO-1002", "saw"))
+    decide(shop, ("WO-1003", "deburr"), how="rejected", why="counted with the sheet of another order")
+
+
 class LiveHub:
     """`person_link` signs in somebody who administers, once."""
 
@@ -34,6 +48,7 @@ class LiveHub:
         initialise(store)
         shop_writer = ShopWriter(store)
         full_floor(shop_writer)
+        _counted(shop_writer)
         self._token = shop_writer.station("live-1")
         with store.write() as connection:
             person = accounts.add_person(connection, "Mara Weiss", "administer", None, shop_writer.now_us)

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, inspect, text
 
 from station.system.progress import Show, unseen
 
-HEAD = "0021"  # the newest version under versions/
+HEAD = "0022"  # the newest version under versions/
 
 
 def upgrade(connection: Connection, show: Show = unseen) -> None:

@@ -1,15 +1,16 @@
-"""Order entries of the office: release, change, close and adjust an order.
+"""Order entries of the office: release, change, close and adjust an order, and accept a line of a count.
 
 Like a scan, each entry is a row of the posting table. Unlike a scan it may also change the order's header.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import msgspec
 
 from station.core.ledger import postings
-from station.core.ledger.allocation import PostingContext, PostingMarks, draw
-from station.core.ledger.item_balance import ItemBalance
+from station.core.ledger.allocation import PostingContext, PostingMarks, draw, total
+from station.core.ledger.item_balance import ItemBalance, Piece
 from station.core.ledger.item_event import ItemEvent
 from station.core.ledger.parcels import BETWEEN, LIVE, RELEASED, Account, ItemState, OrderHeader, ParcelState
 from station.core.ledger.pick_order import held_at, here, waiting_at
@@ -44,7 +45,7 @@ def dated(state: ItemState, event: ItemEvent) -> ItemState:
 
 def release(stock: ItemBalance, marks: PostingMarks) -> None:
     """`order.release`: from ordered to released, or to the account of a present item. Again: as a change."""
-    quantity = _whole(stock.event, "qty_milli")
+    quantity = _whole(stock.event.data, "qty_milli")
     if stock.closed:
         marks.late = quantity is not None and quantity != -stock.outer.get("ordered", 0)
         return
@@ -56,7 +57,7 @@ def release(stock: ItemBalance, marks: PostingMarks) -> None:
 
 def change(stock: ItemBalance, marks: PostingMarks) -> None:
     """`order.change` of quantity: the difference is released, or withdrawn from the quantity that is not started."""
-    quantity = _whole(stock.event, "qty_milli")
+    quantity = _whole(stock.event.data, "qty_milli")
     if quantity is None or not stock.released:
         return
     if stock.closed:
@@ -78,19 +79,63 @@ def close(stock: ItemBalance, marks: PostingMarks) -> None:
 
 def adjust(stock: ItemBalance, marks: PostingMarks) -> None:
     """`adjust`: an inventory difference; more (positive) or less (negative) is at `stage` than recorded."""
-    quantity = _whole(stock.event, "qty_milli", signed=True)
+    quantity = _whole(stock.event.data, "qty_milli", signed=True)
     if not quantity:
         return
     if stock.closed:
         marks.late = True
         return
-    accounts = _accounts(stock)
+    accounts = _accounts(stock, (stock.event.data or {}).get("stage"))
     if quantity > 0:
         target = next((account for account in accounts if stock.holds(account)), accounts[0])
         stock.put([stock.from_outer("adjusted", quantity)], target)
         return
+    marks.missing_milli = -quantity - stock.to_outer(_taken(stock, accounts, -quantity), "adjusted")
+
+
+def accept(stock: ItemBalance, marks: PostingMarks) -> None:
+    """`count.accept`: each part that it books is more or less at a stage, or is at another stage than recorded.
+
+    A part has `stage`, `qty_milli` (negative: less), and `from` where the pieces were recorded at another stage; it is empty
+    for what was not started. A line that was rejected has no parts.
+    """
+    booked = (stock.event.data or {}).get("booked")
+    for part in booked if isinstance(booked, list) else []:
+        if not isinstance(part, dict):
+            continue
+        quantity, source, stage = _whole(part, "qty_milli", signed=True), part.get("from"), part.get("stage")
+        if not quantity or not isinstance(stage, str) or not stage:
+            continue
+        if stock.closed:
+            marks.late = True
+        elif quantity < 0:
+            taken = _taken(stock, _accounts(stock, stage), -quantity)
+            marks.missing_milli += -quantity - stock.to_outer(taken, "adjusted")
+        elif source is None:
+            _join(stock, stage, [stock.from_outer("adjusted", quantity)])
+        else:
+            pieces = _taken(stock, _accounts(stock, source), quantity)
+            marks.missing_milli += quantity - total(pieces)
+            _join(stock, stage, pieces)
+
+
+def _taken(stock: ItemBalance, accounts: list[Account], quantity: int) -> list[Piece]:
+    """Withdraw a quantity from these accounts, their queues and what is on hold there."""
     sources = [source for account in accounts for source in _states_at(account)]
-    marks.missing_milli = -quantity - stock.to_outer(draw(stock, dict.fromkeys(sources), -quantity), "adjusted")
+    return draw(stock, dict.fromkeys(sources), quantity)
+
+
+def _join(stock: ItemBalance, stage: str, pieces: list[Piece]) -> None:
+    """Put counted pieces to what is at a stage already, in its form; where nothing is there, to the stage."""
+    accounts = _accounts(stock, stage)
+    joined = next((at for account in accounts for at in _states_at(account) if stock.holds(at)), None)
+    target = joined or accounts[0]
+    like = stock.at(joined)[0] if joined else None
+    stock.scanned_at = target.op if like is None else None
+    if like is not None:
+        form = {"entered": like.entered, "reached": like.reached, "scanned": like.scanned}
+        pieces = [piece if piece.state in LIVE else msgspec.structs.replace(piece, **form) for piece in pieces]
+    stock.put(pieces, target, like.held_from if like else None, like.reason if like else None)
 
 
 def _states_at(account: Account) -> tuple[Account, ...]:
@@ -101,9 +146,8 @@ def _states_at(account: Account) -> tuple[Account, ...]:
     )
 
 
-def _accounts(stock: ItemBalance) -> list[Account]:
+def _accounts(stock: ItemBalance, stage: Any) -> list[Account]:
     """The accounts of an adjustment: the operations at its stage and the stage itself; without a stage the raw goods."""
-    stage = (stock.event.data or {}).get("stage")
     if not isinstance(stage, str) or not stage:
         return [RELEASED]
     operations = stock.routing.at_stage(stage) if stock.routing else ()
@@ -141,8 +185,8 @@ def _change_to(stock: ItemBalance, marks: PostingMarks, quantity: int) -> None:
         marks.uncut_milli = -difference - cut
 
 
-def _whole(event: ItemEvent, name: str, *, signed: bool = False) -> int | None:
-    value = (event.data or {}).get(name)
+def _whole(data: dict[str, Any] | None, name: str, *, signed: bool = False) -> int | None:
+    value = (data or {}).get(name)
     if not isinstance(value, int) or isinstance(value, bool) or abs(value) > 10**12:
         return None
     return value if signed or value > 0 else None
@@ -153,4 +197,5 @@ ROWS: dict[str, Callable[[ItemBalance, PostingMarks], None]] = {
     "order.change": change,
     "order.close": close,
     "adjust": adjust,
+    "count.accept": accept,
 }

@@ -221,6 +221,20 @@ def test_a_hub_from_before_late_events_were_found_in_an_index_gets_their_time_th
     later.close()
 
 
+def test_a_hub_from_before_counting_scans_had_an_index_gets_it(store):
+    path = store.path
+    store.close()
+    with closing(sqlite3.connect(path)) as raw:
+        raw.execute("DROP INDEX event_item_count")
+        raw.execute("UPDATE alembic_version SET version_num = '0021'")
+        raw.commit()
+    later = open_hub(path)
+    with later.read() as connection:
+        assert version_of(connection) == HEAD
+        assert "event_item_count" in {index["name"] for index in inspect(connection).get_indexes("event_item")}
+    later.close()
+
+
 def test_a_hub_from_before_the_flow_of_each_day_has_that_of_the_moves_that_it_recorded(store):
     shop_writer = ShopWriter(store)
     shop_writer.small_shop()

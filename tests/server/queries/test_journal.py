@@ -5,6 +5,7 @@ import random
 from collections import Counter
 
 import pytest
+from counted_shop import counted, decide, opened
 from drawn_shop import STAGES, drawn_shop
 from eventful_shop import eventful
 from rolled_shop import rolled
@@ -105,6 +106,23 @@ def test_journals_of_closed_periods_follow_each_other_and_the_roll_forward(shop_
     was = moved(shop_writer, before[0])
     rebuild(shop_writer.store)
     assert moved(shop_writer, before[0]) == was
+
+
+def test_an_accepted_difference_of_a_count_is_posted_to_the_account_of_counts(shop_writer):
+    shop_writer.small_shop()
+    shop_writer.release("WO-1", qty=10)
+    shop_writer.scan("WO-1", "saw", shop_writer.ago(hours=9))
+    opened(shop_writer)
+    counted(shop_writer, "WO-1", "saw", 3, qty_milli=8000)
+    first = close_at(shop_writer, shop_writer.ago(minutes=30))
+    decide(shop_writer)  # in the period after the one in which it was counted
+    second = close_at(shop_writer, shop_writer.store.clock.utc_us())
+    account, amounts = ACCOUNTS.of(ValueLine.COUNTS), []
+    for pos in (first, second):
+        made = journal(moved(shop_writer, pos), ACCOUNTS, CENT)
+        holds(made)
+        amounts.append(posted(made)[account])
+    assert amounts == [0, 4_000_000]
 
 
 @pytest.mark.parametrize("seed", [5, 31])

@@ -32,7 +32,7 @@ FILES = (
     "/journal.{}", "/journal.{}?list=accounts", "/journal.{}?list=journals", "/counts.{}", "/count.{}?count=C-1",
     "/obsolete.{}?days=1", "/obsolete.{}?list=reasons", "/obsolete/write-down.{}?days=1",
     "/obsolete/write-down.{}?days=1&list=parts", "/obsolete/write-down.{}?days=1&list=stock",
-    "/unknown-codes.{}",
+    "/count-accuracy.{}", "/count-accuracy.{}?list=stages", "/unknown-codes.{}",
     "/value.{}?by=component", "/value.{}?by=item", "/change.{}", "/stations.{}", "/stations.{}?list=devices", "/carriers.{}",
     "/people.{}", "/rules.{}", "/labels.{}?kind=product", "/labels.{}?kind=card", "/changes.{}", "/item.{}?code=WO-1",
     "/item.{}?code=WO-1&list=postings", "/item.{}?code=WO-1&list=places", "/item.{}?code=WO-1&list=events",
