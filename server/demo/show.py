@@ -217,11 +217,11 @@ class DemoRun:
         return health
 
     def _await_projection(self) -> None:
-        """Wait until the projection has reached the end of the ledger, at most FOLD_S."""
+        """Wait until all events are projected and no item waits for its refold, at most FOLD_S."""
         deadline = time.monotonic() + FOLD_S
         while time.monotonic() < deadline:
-            health = self._health()
-            if health is not None and (health.get("projected_pos") or 0) >= (health.get("pos") or 0):
+            lag = self._office.get("/api/v1/counts?limit=1")
+            if lag["behind"] == lag["recalculating"] == 0:
                 return
             time.sleep(0.03)
 

@@ -34,7 +34,9 @@ def items_at(client: DemoClient, stage: str) -> list[CountableItem]:
 
 def walk(items: Sequence[CountableItem], beside: Sequence[CountableItem]) -> Iterator[SimulatedScan]:
     """The scans of the walk over the items of the stage; `beside`: those of another stage."""
-    for number, one in enumerate([*items[:-1][:MOST], *beside[:1]]):
+    here = {one.item for one in items}
+    strangers = [one for one in beside if one.item not in here]
+    for number, one in enumerate([*items[:-1][:MOST], *strangers[:1]]):
         lacks = number == 0
         milli = one.qty_milli - MILLI if lacks else None
         cards = [*(["WIP:COUNT"] if lacks else []), *([f"WIP:QTY:{decimal_text(milli)}"] if milli else [])]
