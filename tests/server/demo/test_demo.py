@@ -185,7 +185,8 @@ def test_new_scans_are_answered_green_and_folded(shown):
 
 def test_ctrl_c_ends_all_of_it(tmp_path):
     demo = Demo(tmp_path, "--port", "0")
-    assert len(demo.programs()) >= 4  # a hub and its worker, three stations
+    # A hub and its worker, three stations; right after its start a process has no command line yet.
+    until(lambda: len(demo.programs()) >= 4)
     started = time.monotonic()
     assert demo.end(signal.SIGINT) == 0
     print(f"up in {demo.up_s:.1f} s, ended in {time.monotonic() - started:.1f} s")
