@@ -24,7 +24,12 @@ def run_many(connection: Connection, statement: str, rows: Sequence[tuple[Any, .
     assert raw is not None  # a connection in a transaction has a driver connection
     cursor = raw.cursor()
     try:
-        cursor.executemany(statement, rows)
+        if (
+            len(rows) == 1
+        ):  # for several, the driver of PostgreSQL begins a pipeline, which costs as much as five statements
+            cursor.execute(statement, rows[0])
+        else:
+            cursor.executemany(statement, rows)
     finally:
         cursor.close()
 

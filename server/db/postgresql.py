@@ -6,17 +6,21 @@ REPEATABLE READ: it reads one snapshot. That of a writer is taken after its lock
 it contains what the writer before it committed.
 """
 
+import select
+import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, InvalidatePoolError
 
 from server.db.rollback_guard import DatabaseLocation
 
 CHANNEL = "wipline"
 PROJECTOR_LOCK = (2002874992, 1)  # advisory locks of the hub's database; the first number only tells them from others'
 BACKUP_LOCK = (2002874992, 2)
+USED = "used_s"  # key in the `info` of a pooled connection: when it was last given back, monotonic seconds
+QUIET_S = 5.0  # a connection that was not used for so long is asked whether its server answers
 HELD = "held"  # key in `connection.info`: an object of its own for each session that took its lock
 READERS = (8, 16)  # connections of one process that stay open, and further ones under load
 WRITERS = (2, 4)  # more than one, so that a request waits in the server for its lock and not in the pool
@@ -82,7 +86,7 @@ def server_location(connection: Connection) -> DatabaseLocation:
 
 def notify(connection: Connection, payload: str) -> None:
     """Send a line to the listening processes at the commit of the transaction."""
-    connection.execute(text("SELECT pg_notify(:channel, :payload)"), {"channel": CHANNEL, "payload": payload})
+    connection.exec_driver_sql("SELECT pg_notify(%s, %s)", (CHANNEL, payload))
 
 
 def notifications(url: URL, listening: Callable[[], None], wait_s: float) -> Iterator[str | None]:
@@ -119,6 +123,19 @@ def lock_writers(connection: Connection) -> None:
     connection.exec_driver_sql(WRITERS_LOCK)
 
 
+def is_doubtful(raw: Any, quiet_s: float) -> bool:
+    """Whether a driver connection that was not used for `quiet_s` may have lost its server.
+
+    A server that ends a session sends a message or closes the socket, so something can be read from it. A question to the
+    server would be the dearest statement of a short transaction, so it is asked only then, or after a quiet time.
+    """
+    if quiet_s > QUIET_S or raw.closed:
+        return True
+    poll = select.poll()
+    poll.register(raw.fileno(), select.POLLIN)
+    return bool(poll.poll(0))
+
+
 def _engine(url: URL, sizes: tuple[int, int], session: Sequence[str], *, read_only: bool) -> Engine:
     try:
         from psycopg import IsolationLevel  # of an extra: a hub on SQLite has no driver
@@ -131,7 +148,6 @@ def _engine(url: URL, sizes: tuple[int, int], session: Sequence[str], *, read_on
         with_driver(url),
         pool_size=sizes[0],
         max_overflow=sizes[1],
-        pool_pre_ping=True,  # the server may have restarted since the last use
         connect_args={"application_name": "wipline-hub", "connect_timeout": 10},
     )
 
@@ -142,5 +158,20 @@ def _engine(url: URL, sizes: tuple[int, int], session: Sequence[str], *, read_on
         raw.isolation_level = IsolationLevel.REPEATABLE_READ
         raw.read_only = read_only
 
+    def give_back(_raw: Any, record: Any) -> None:
+        record.info[USED] = time.monotonic()
+
+    def check(raw: Any, record: Any, _proxy: object) -> None:
+        """Refuse a connection that a restart of the server ended; the pool opens a new one in its place."""
+        if not is_doubtful(raw, time.monotonic() - record.info.get(USED, time.monotonic())):
+            return
+        try:
+            engine.dialect.do_ping(raw)
+        except engine.dialect.loaded_dbapi.Error as error:
+            msg = "the session ended"
+            raise InvalidatePoolError(msg) from error
+
     event.listen(engine, "connect", prepare)
+    event.listen(engine, "checkin", give_back)
+    event.listen(engine, "checkout", check)
     return engine
