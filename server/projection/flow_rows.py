@@ -83,8 +83,9 @@ class FlowRows:
 
     def add(self, flow: FlowMove, times: int = 1) -> None:
         """Add a move, with `times` -1 subtract it; `write` writes the sums."""
-        if counts(flow.flow_class):
-            self._sums.add(self._days.of(flow.at_us), self._number(flow.flow_class), flow, times)
+        flow_class = flow.flow_class
+        if flow_class in self._classes or counts(flow_class):
+            self._sums.add(self._days.of(flow.at_us), self._number(flow_class), flow, times)
 
     def subtract_items(self, connection: Connection, names: Iterable[str], after: int = 0) -> None:
         """Subtract the stored moves of items after number `after`, by the routing and release of their stored rows."""

@@ -242,7 +242,7 @@ class ItemStates:
         loaded = LoadedItem(empty(name), stored=stored, replace_rows=stored)
         if kept is not None:
             loaded.begin_at(kept)
-        for due in sorted(item_events, key=lambda item_event: (item_event.place, item_event.hash, item_event.pos)):
+        for due in sorted(item_events):  # the position is unique, so no two item events are compared
             if kept is None or due.place > kept.checkpoint.state.last:
                 loaded.apply_item_event(due, master_data, self._apply, self._every)
             elif isinstance(due.item_event, ItemEvent) and due.item_event.verb == FINDING_ANSWER:

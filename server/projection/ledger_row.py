@@ -22,6 +22,7 @@ AT_ONCE = 500  # positions named in one statement
 ROWS_AT_ONCE = 2000  # rows in memory while all of them are read
 NOT_PERMITTED = "not_permitted"  # the status of an event that its log is not permitted to hold
 COLUMNS = (ledger.c.pos, ledger.c.log_id, ledger.c.seq, ledger.c.bytes, ledger.c.prev, ledger.c.hash)
+STATES = event_state.c["pos", "kind", "status", "key_us", "lo_us", "hi_us", "approx", "at_log", "at_seq"]
 _ROWS_AFTER = (
     select(*COLUMNS)
     .where(ledger.c.pos > bindparam("after"))
@@ -168,13 +169,13 @@ def rows_at(connection: Connection, positions: Iterable[int], source: Connection
     ordered = sorted(positions)
     states: dict[int, Any] = {}
     for part in in_parts(ordered):
-        query = select(event_state).where(is_one_of(connection, event_state.c.pos, part))
+        query = select(*STATES).where(is_one_of(connection, event_state.c.pos, part))
         states.update((row.pos, row) for row in connection.execute(query).all())
     return rows_of(connection, states, source)
 
 
 def rows_of(connection: Connection, states: Mapping[int, Any], source: Connection | None = None) -> list[LedgerRow]:
-    """The projected rows at these positions, in ledger order. `states`: their rows of event_state."""
+    """The projected rows at these positions, in ledger order. `states`: their columns STATES of event_state."""
     projected = []
     ordered = sorted(states)
     ledger_of = source or connection
@@ -190,9 +191,7 @@ def projected_rows(
 ) -> Iterator[list[LedgerRow]]:
     """All projected rows as `rows_at` returns them, in ledger order, some thousand at a time."""
     c, last = event_state.c, 0
-    while states := connection.execute(
-        select(event_state).where(c.pos > last).order_by(c.pos).limit(rows_at_once)
-    ).all():
+    while states := connection.execute(select(*STATES).where(c.pos > last).order_by(c.pos).limit(rows_at_once)).all():
         span = ledger.c.pos.between(last + 1, states[-1].pos)
         stored = (source or connection).execute(select(*COLUMNS).where(span).order_by(ledger.c.pos)).all()
         yield [_projected(connection, values, was) for values, was in zip(stored, states, strict=True)]
@@ -200,12 +199,12 @@ def projected_rows(
 
 
 def _projected(connection: Connection, values: Any, was: Any) -> LedgerRow:
-    """The row of the ledger with these columns of COLUMNS; `was`: its row of event_state."""
+    """The row of the ledger with these columns of COLUMNS; `was`: its columns STATES of event_state."""
     status = was[2]
     row = inert_row(values, SET_ASIDE) if status == SET_ASIDE else from_row(values, damaged=status == "damaged")
     if status == NOT_PERMITTED and row.event is not None and not _is_refused_void(connection, row, was):
         mark_inert(row, NOT_PERMITTED)
-    row.was, row.status, row.key = was, status, _tuple(OrderKey, was[3:7])  # the order of the columns
+    row.was, row.status, row.key = was, status, _tuple(OrderKey, was[3:7])  # the order of STATES
     return row
 
 

@@ -43,7 +43,16 @@ from server.projection.event_items import (  # fmt: skip
 from server.projection.internal_tables import resent
 from server.projection.interpreter import DEFAULT_INTERPRETER, EventInterpreter
 from server.projection.item_states import ItemStates
-from server.projection.ledger_row import NOT_PERMITTED, LedgerRow, rows_after, rows_at, rows_of, state_rows, words_of
+from server.projection.ledger_row import (
+    NOT_PERMITTED,
+    STATES,
+    LedgerRow,
+    rows_after,
+    rows_at,
+    rows_of,
+    state_rows,
+    words_of,
+)
 from server.projection.log_permissions import LogOwners, note_claims
 from server.projection.order_keys import ROWS_AT_ONCE, OrderKeys
 from server.projection.refold_queue import dirty_codes, dirty_items
@@ -357,14 +366,14 @@ def refold_items(
 def _positions(
     connection: Connection, kept: Mapping[str, KeptRows | None]
 ) -> tuple[dict[str, list[int]], dict[int, Any]]:
-    """The positions of the events of items, and their rows of event_state.
+    """The positions of the events of items, and their columns STATES of event_state.
 
     These are all events of an item, or those after its checkpoint and the answers before it.
     """
     states: dict[int, Any] = {}
     positions_of: dict[str, list[int]] = {name: [] for name in kept}
     c = event_item.c
-    linked = select(event_state, c.item).join(event_item, c.pos == event_state.c.pos)
+    linked = select(*STATES, c.item).join(event_item, c.pos == event_state.c.pos)
     queries = [linked.where(c.item.in_([name for name, start in kept.items() if start is None]))]
     for name, start in kept.items():
         if start is not None:

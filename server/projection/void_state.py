@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from sqlalchemy import Connection, and_, select
 
 from server.db.bulk_insert import insert_many
-from server.projection.dead_letters import attribute_error
+from server.projection.dead_letters import unfoldable
 from server.projection.internal_tables import resent, void_mark
 from server.projection.ledger_row import NOT_PERMITTED, LedgerRow
 from server.projection.log_permissions import LogOwners
@@ -237,7 +237,7 @@ def note_marks(
 
 def is_resent(row: LedgerRow) -> bool:
     """Whether an event counts at another place than that where it is stored."""
-    return row.counted.place != row.stored and row.status != "damaged"
+    return row.counted[:2] != row.stored and row.status != "damaged"
 
 
 def named_place(row: LedgerRow, void_of: Callable[[Event], PositionKey | None]) -> PositionKey | None:
@@ -245,8 +245,12 @@ def named_place(row: LedgerRow, void_of: Callable[[Event], PositionKey | None]) 
     event = row.event
     if event is None or row.status != "ok":
         return None
-    closes = event.kind == "entry" and event.what == "period.close"
-    return PERIOD if closes else attribute_error(row.pos, void_of, event)
+    if event.kind == "entry" and event.what == "period.close":
+        return PERIOD
+    try:
+        return void_of(event)
+    except Exception as error:
+        raise unfoldable(row.pos, error) from error
 
 
 def store_marks(connection: Connection, marks: list[tuple[LedgerRow, PositionKey]], copies: list[LedgerRow]) -> None:

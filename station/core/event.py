@@ -121,6 +121,7 @@ class _Versioned(msgspec.Struct):
 
 _ENCODER = msgspec.json.Encoder()
 _DECODER = msgspec.json.Decoder(Event)
+_decode = _DECODER.decode
 _VERSION = msgspec.json.Decoder(_Versioned)
 _LIMITS = {"scan": MAX_SCAN_BYTES, "salvage": MAX_SALVAGE_BYTES, "entry": MAX_ENTRY_BYTES}
 
@@ -170,12 +171,13 @@ def decode(encoded: bytes) -> Event:
     Raises `FutureEvent` for a later version and `EventError` for everything else that cannot be read.
     """
     try:
-        event = _DECODER.decode(encoded)
+        event = _decode(encoded)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         _refuse_future(_version(encoded))  # a later version may have fields of another form
         msg = f"Not an event: {error}. Expected JSON of version {VERSION} with kind, station and sw."
         raise EventError(msg) from error
-    _refuse_future(event.v)
+    if event.v > VERSION:
+        _refuse_future(event.v)
     return event
 
 

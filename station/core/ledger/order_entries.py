@@ -23,12 +23,12 @@ def headed(state: ItemState, event: ItemEvent, master_data: MasterData) -> ItemS
     """The item with the header fields of the entry. At its release an order gets the routing that it keeps."""
     if event.verb not in ("order.release", "order.change"):
         return state
-    header = state.header
-    for name in OrderHeader.__struct_fields__:
-        value = (event.data or {}).get(name)
-        if value is not None and type(value) is (int if name == "priority" else str):
-            header = msgspec.structs.replace(header, **{name: value})
-    state = msgspec.structs.replace(state, header=header)
+    header, data = state.header, event.data or {}
+    stated = {name: data[name] for name in OrderHeader.__struct_fields__ if name in data}
+    valid = {name: value for name, value in stated.items() if type(value) is (int if name == "priority" else str)}
+    if valid:
+        header = msgspec.structs.replace(header, **valid)
+        state = msgspec.structs.replace(state, header=header)
     if event.verb == "order.release" and state.released_us is None:
         product = master_data.product(header.product, event.key_us)
         routing = master_data.routing(product.routing, event.key_us) if product else None

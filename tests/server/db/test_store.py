@@ -24,6 +24,15 @@ def test_a_second_process_is_told_who_has_the_database(store):
         Store(store.path)
 
 
+def test_none_a_bool_and_bytes_reach_the_database_as_they_are(store):
+    with store.write() as connection:
+        values = (None, True, False, b"a\0", "x", 7)
+        row = connection.exec_driver_sql(
+            "SELECT ?1, ?2, ?3, ?4, ?5, ?6, typeof(?1), typeof(?2), typeof(?4)", values
+        ).one()
+    assert tuple(row) == (None, 1, 0, b"a\0", "x", 7, "null", "integer", "blob")
+
+
 def test_the_writer_flushes_every_commit_and_trusts_nothing(store):
     with store.write() as connection:
         pragmas = {
