@@ -1,7 +1,7 @@
 """The examples of the OpenAPI document: a small shop at a fixed time, a request for each operation, and its answer.
 
-`.venv/bin/python tests/support/api_examples.py` writes the answers to `server/api/examples.json`: after a change of an
-answer, and for a new version, whose number is in the ledger. The reading operations come first: no other one changes them.
+`.venv/bin/python tests/support/api_examples.py` writes the answers to `server/api/examples.json`, after a change of an
+answer. The reading operations come first, so that no other one changes what they answer.
 """
 
 import base64
@@ -113,6 +113,7 @@ class ExampleShop:
             "/api/v1/value?by=component&across=stage": "",
             f"/api/v1/rollforward?{month}&by=stage": "",
             f"/api/v1/rollforward/expense?{month}": "",
+            "/api/v1/obsolete?days=2": "",
             "/api/v1/orders?status=open": "",
             "/api/v1/items/WO-1": "/api/v1/items/{item}",
             "/api/v1/calls?open=1": "",

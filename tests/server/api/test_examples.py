@@ -1,6 +1,7 @@
 """The examples of the OpenAPI document: each operation has one, which fits its schema and is what the hub answers."""
 
 import json
+import re
 
 import pytest
 from api_examples import ExampleShop
@@ -33,6 +34,15 @@ def faults(document, schema, value):
     return [error.message for error in Draft202012Validator(whole).iter_errors(value)]
 
 
+def steady(answer):
+    """An answer without hashes and the version of the software, which a change of anything changes."""
+    if isinstance(answer, dict):
+        return {name: "version" if name == "version" else steady(value) for name, value in answer.items()}
+    if isinstance(answer, list):
+        return [steady(value) for value in answer]
+    return "hash" if isinstance(answer, str) and re.fullmatch("[0-9a-f]{64}", answer) else answer
+
+
 def test_each_operation_has_an_example_and_a_request(answers):
     document, found = answers
     operations = {f"{method.upper()} {address}" for address, of in document["paths"].items() for method in of}
@@ -47,8 +57,9 @@ def test_the_hub_answers_the_request_so(answers, operation):
     request, answer = found[operation]
     assert answer.status_code == 200
     assert answer.content_type.partition(";")[0] in described(document, operation)["responses"]["200"]["content"]
-    real = answer.json if answer.is_json else None
-    assert OPERATIONS[operation] == {"path": request.path, "body": request.body, "answer": real}
+    example = OPERATIONS[operation]
+    assert (example["path"], example["body"]) == (request.path, request.body)
+    assert steady(example["answer"]) == steady(answer.json if answer.is_json else None)
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)

@@ -9,7 +9,7 @@ from rolled_shop import period, rolled
 
 from server.ledger.entries import EntryRefused
 from server.queries import roll_forward
-from server.queries.kept_rolls import MOST_KEYS, first_difference, kept_rolls
+from server.queries.kept_rolls import HOUR_US, MOST_KEYS, first_difference, kept_rolls
 from server.queries.roll_forward import RollBy
 from station.core.master_data import Definition, MasterData
 
@@ -59,6 +59,7 @@ def something(shop_writer, chance, places, number):
     """Record one thing, of the present or about the past; its kind."""
     order = f"WO-{chance.randrange(26)}" if chance.random() < 0.7 else f"GOOD-{chance.randrange(6)}"
     then = shop_writer.ago(hours=chance.choice([0.2, 2, 20, 60, 90]))
+    then -= chance.choice([0, then % HOUR_US])  # also at the end of kept sums
     kind = chance.choice(["scan", "scan", "price", "void", "correct", "release", "change", "close", "count", "routing"])
     log, seq = chance.choice(places)
     with suppress(EntryRefused):
