@@ -1,7 +1,8 @@
 """A ledger of one year in the order of time: the hub receives each event when it happens, and enters the orders then.
 
 200 orders stay open all the year. All others pass through the shop within minutes; every 40th loses one piece at its second
-stage, which has a scrap allowance. The price of the bar changes each quarter. A ledger is built once and kept.
+stage, which has a scrap allowance. The price of the bar changes each quarter. A ledger is built once
+and kept, for each version of the tables and of the rules of the fold.
 """
 
 import uuid
@@ -13,9 +14,11 @@ from fake_host import FakeMachine
 from shop_writer import AT_ONCE, STAGES, Log, ShopWriter
 from traffic import SCANS_AN_ORDER, batches, introduce, take
 
+from server.db.migrations import HEAD
 from server.db.store import Store
 from server.ledger.entries import Entry, record_all
 from server.ops.bootstrap import initialise
+from server.projection.tables import FOLD_VERSION
 from station.core.event import encode
 from station.core.hash_chain import anchor_mac, boot_bytes
 
@@ -32,7 +35,7 @@ END_US = BEGIN_US + YEAR_US
 
 def year_shop(folder: Path, events: int) -> tuple[Store, FakeMachine]:
     """A store with so many events of one year, whose clock stands at the end of it; built where it is not there yet."""
-    path = folder / f"year-{events}.db"
+    path = folder / f"year-{events}-{HEAD}-{FOLD_VERSION}.db"
     built = path.with_suffix(".built")
     machine = FakeMachine()
     machine.clock.now_us = BEGIN_US - 20 * DAY_US
