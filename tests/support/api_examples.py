@@ -55,8 +55,7 @@ class ExampleShop:
         machine.clock.now_us = NOW_US
         self.store = Store(folder / "examples.db", host=machine.host)
         initialise(self.store)
-        self._writer = ShopWriter(self.store)
-        self._writer.now_us = NOW_US
+        self._writer = ShopWriter(self.store, now_us=NOW_US)
         self._tokens = {STATION: self._writer.station("saw-2")}
         self.period = self._grow()
         with self.store.write() as connection:
