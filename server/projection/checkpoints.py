@@ -5,15 +5,17 @@ are when the item is folded again from there; all later rows are replaced. The r
 anything of the item changed, and a refold begins at the newest checkpoint before that time.
 """
 
-from collections.abc import Iterable
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import Connection, and_, select
+from sqlalchemy import Connection, and_, or_, select
 
 from server.db.bulk_insert import insert_many
+from server.projection.ended_findings import FINDING_ANSWER
 from server.projection.internal_tables import checkpoint
-from server.projection.tables import item, move
+from server.projection.ledger_row import STATES
+from server.projection.tables import event_item, event_state, item, move
 from station.core.ledger.parcels import ItemState
 
 CHECKPOINT_EVENTS = 256  # a refold reads at most so many events before the one that changed
@@ -86,3 +88,26 @@ def insert_checkpoints(connection: Connection, made: Iterable[Checkpoint]) -> No
 def checkpoint_row(made: Checkpoint) -> tuple[str, int, int, bytes]:
     """A row of the table `checkpoint`."""
     return (made.state.item, made.folded, made.key_us, _ENCODER.encode(made))
+
+
+def events_after(
+    connection: Connection, kept: Mapping[str, KeptRows | None]
+) -> tuple[dict[str, list[int]], dict[int, Any]]:
+    """The positions of the events of items, and their columns STATES of event_state.
+
+    These are all events of an item, or those after its checkpoint and the answers before it.
+    """
+    states: dict[int, Any] = {}
+    positions_of: dict[str, list[int]] = {name: [] for name in kept}
+    c = event_item.c
+    linked = select(*STATES, c.item).join(event_item, c.pos == event_state.c.pos)
+    queries = [linked.where(c.item.in_([name for name, start in kept.items() if start is None]))]
+    for name, start in kept.items():
+        if start is not None:
+            after = or_(c.key_us >= start.checkpoint.key_us, c.verb == FINDING_ANSWER)
+            queries.append(linked.where(and_(c.item == name, after)))
+    for query in queries:
+        for row in connection.execute(query).all():
+            positions_of[row[-1]].append(row[0])
+            states[row[0]] = row
+    return positions_of, states

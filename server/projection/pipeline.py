@@ -9,14 +9,14 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, or_, select
+from sqlalchemy import Connection, and_, bindparam, select
 
 from server.db.bulk_insert import insert_many
 from server.db.schema import ledger
 from server.projection.anchor_seals import seal_key
 from server.projection.bindings import NOTHING, Bindings
 from server.projection.call_marks import note_calls
-from server.projection.checkpoints import KeptRows, rows_before
+from server.projection.checkpoints import KeptRows, events_after, rows_before
 from server.projection.code_keys import note_spellings
 from server.projection.dead_letters import (
     CODE,
@@ -28,7 +28,6 @@ from server.projection.dead_letters import (
     dead_items,
 )
 from server.projection.definitions import Definitions, count_change
-from server.projection.ended_findings import FINDING_ANSWER
 from server.projection.event_items import (  # fmt: skip
     Corrections,
     EventItem,
@@ -43,9 +42,8 @@ from server.projection.event_items import (  # fmt: skip
 from server.projection.internal_tables import resent
 from server.projection.interpreter import DEFAULT_INTERPRETER, EventInterpreter
 from server.projection.item_states import ItemStates
-from server.projection.ledger_row import (
+from server.projection.ledger_row import (  # fmt: skip
     NOT_PERMITTED,
-    STATES,
     LedgerRow,
     rows_after,
     rows_at,
@@ -57,7 +55,7 @@ from server.projection.log_permissions import LogOwners, note_claims
 from server.projection.order_keys import ROWS_AT_ONCE, OrderKeys
 from server.projection.refold_queue import dirty_codes, dirty_items
 from server.projection.released_orders import RELEASE, ReleasedOrders
-from server.projection.tables import PROJECTED_POS, event_item, event_state, item, projection
+from server.projection.tables import PROJECTED_POS, event_state, item, projection
 from server.projection.tag_numbers import note_numbers
 from server.projection.void_state import VoidState
 from server.projection.words import WordNumbers, word_id
@@ -352,7 +350,7 @@ def refold_items(
         first_us = (changed_us or {}).get(name)
         kept[name] = None if first_us is None else rows_before(connection, name, first_us)
     while kept:
-        positions_of, states = _positions(connection, kept)
+        positions_of, states = events_after(connection, kept)
         rows = {row.pos: row for row in rows_of(connection, states, source)}
         item_events.load(connection, kept, rows.values())
         whole: dict[str, KeptRows | None] = {}
@@ -361,29 +359,6 @@ def refold_items(
             if not items.refold(name, due, definitions.master_data, kept[name]):
                 whole[name] = None
         kept = whole
-
-
-def _positions(
-    connection: Connection, kept: Mapping[str, KeptRows | None]
-) -> tuple[dict[str, list[int]], dict[int, Any]]:
-    """The positions of the events of items, and their columns STATES of event_state.
-
-    These are all events of an item, or those after its checkpoint and the answers before it.
-    """
-    states: dict[int, Any] = {}
-    positions_of: dict[str, list[int]] = {name: [] for name in kept}
-    c = event_item.c
-    linked = select(*STATES, c.item).join(event_item, c.pos == event_state.c.pos)
-    queries = [linked.where(c.item.in_([name for name, start in kept.items() if start is None]))]
-    for name, start in kept.items():
-        if start is not None:
-            after = or_(c.key_us >= start.checkpoint.key_us, c.verb == FINDING_ANSWER)
-            queries.append(linked.where(and_(c.item == name, after)))
-    for query in queries:
-        for row in connection.execute(query).all():
-            positions_of[row[-1]].append(row[0])
-            states[row[0]] = row
-    return positions_of, states
 
 
 def projected_pos(connection: Connection) -> int:

@@ -30,7 +30,7 @@ BOOT = "6f8f57a5-1c5f-4f0e-9f6f-2f1c9d2b7a10"
 LOG = "00112233445566778899aabbccddeeff"
 LINES = ("material", "labour", "overhead", "outside", "finished", "normal_scrap", "abnormal_scrap", "counts", "closes",
          "revaluation", "late", "rounding")  # fmt: skip
-STATION, PROGRAM = "station", "program"
+STATION, PROGRAM, ACCOUNTING = "station", "program", "accounting"
 
 
 class Request(NamedTuple):
@@ -60,6 +60,7 @@ class ExampleShop:
         self.period = self._grow()
         with self.store.write() as connection:
             self._tokens[PROGRAM] = accounts.add_token(connection, None, "supervise", NOW_US)
+            self._tokens[ACCOUNTING] = accounts.add_token(connection, None, "account", NOW_US)
         self.app = create_app(HubConfig(db=str(self.store.path)), self.store)
 
     def _grow(self) -> int:
@@ -85,6 +86,9 @@ class ExampleShop:
         scan("CALL", "saw", writer.ago(hours=3), action="call")
         self._enter("count.open", writer.ago(hours=2), count="C-1", stages=["deburr"], why="end of the month")
         scan("WO-1", "deburr", writer.ago(hours=1), action="count", qty_milli=37_000)
+        self._enter("count.open", writer.ago(minutes=40), count="C-2", stages=["saw"], why="a look at the saw")
+        scan("WO-2", "saw", writer.ago(minutes=30), action="count", qty_milli=24_000)
+        self._enter("count.end", writer.ago(minutes=20), count="C-2", how="finished")
         writer.settle()
         return period
 
@@ -119,6 +123,7 @@ class ExampleShop:
             "/api/v1/unknown-codes?limit=10": "",
             "/api/v1/counts": "",
             "/api/v1/counts/C-1": "/api/v1/counts/{count}",
+            "/api/v1/count-accuracy": "",
             "/api/v1/periods": "",
             f"/api/v1/periods/{self.period}": "/api/v1/periods/{period}",
             f"/api/v1/journal?period={self.period}": "",
@@ -130,6 +135,9 @@ class ExampleShop:
         yield Request("GET /api/v1/snapshot", "/api/v1/snapshot", by=STATION)
         yield Request("GET /api/v1/items/changes", "/api/v1/items/changes?after=0", by=STATION)
         yield from _writing()
+        lines = self.app.test_client().get("/api/v1/counts/C-2").json["lines"]
+        decided = {"how": "accepted", "lines": [line["booking"]["etag"] for line in lines if line["booking"]]}
+        yield Request("POST /api/v1/counts/{count}/decisions", "/api/v1/counts/C-2/decisions", decided, ACCOUNTING)
 
 
 def _writing() -> Iterator[Request]:
