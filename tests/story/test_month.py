@@ -82,17 +82,6 @@ class Office:
         """The lines of the count."""
         return self.get("/api/v1/counts/C-1")["lines"]
 
-    def book(self, **data: Any) -> None:
-        """A supervisor books a difference."""
-        token = self.hub.command("token", "add", "office", "--role", "supervise").stdout.strip()
-        answer = urllib3.request(
-            "POST", f"{self.hub.url}/api/v1/entries", json={"what": "adjust", "data": data},
-            headers={"Authorization": f"Bearer {token}"}, timeout=HANG_S,
-        )  # fmt: skip
-        assert answer.status == 200, answer.data
-        pos = answer.json()["pos"]
-        self.hub.until(lambda health: health["projected_pos"] >= pos)
-
     def close(self) -> None:
         if self._station is not None:
             self._station.end()
@@ -212,7 +201,13 @@ def test_a_stage_is_counted_while_work_goes_on_and_the_difference_moves_the_valu
         page.get_by_role("button", name="Finish the walk").click()
         expect(page.locator(".said")).to_have_text("Count C-1 is finished.")
 
-        office.book(item="WO-1", stage="saw", qty_milli=-2_000, why="count C-1")
+        rows.filter(has_text="WO-1").get_by_role("checkbox").check()
+        page.get_by_role("button", name="Accept the chosen lines").click()
+        expect(page.locator(".said")).to_contain_text("1 line is accepted.")
+        until(lambda: any(line["decision"] for line in office.lines()))
+        page.reload()
+        expect(rows.filter(has_text="WO-1")).to_contain_text("accepted")
+        assert barriers(page) == []
         page.goto("/value")
         expect(page.locator("tr", has_text="Saw")).to_contain_text("€ 16.00")
         page.get_by_role("link", name="How it got there").click()
