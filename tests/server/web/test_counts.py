@@ -44,11 +44,11 @@ def test_a_count_is_opened_walked_and_finished(hub_app, shop, supervisor):
     shop.scan("WO-1", "saw", shop.ago(hours=4), action="count", qty_milli=8000)
     shop.settle()
     page = page_of(supervisor, "/counts/C-7")
-    assert "1 line counted · 1 quantity differs · 1 not counted (€ 20.00) · € 4.00 not in agreement" in page
+    assert "1 line counted · quantity differs: 1 · not counted: 1 (€ 20.00) · € 4.00 not in agreement" in page
     assert "WO-1 Bracket Saw 10 8 pcs -2 -€ 4.00 quantity differs" in page.replace("\u2212", "-")
     assert send(supervisor, shop, "/counts/C-7", do="finished").status_code == 302
     assert "Year <end>" in page_of(hub_app.anonymous(), "/counts")
-    assert "1 missing" in page_of(hub_app.anonymous(), "/counts/C-7")
+    assert "missing: 1" in page_of(hub_app.anonymous(), "/counts/C-7")
     lines = hub_app.anonymous().get("/count.csv?count=C-7").get_data(as_text=True).splitlines()
     assert lines[1].startswith("missing,WO-2,saw,bracket,10,10,,-10,pcs,-20.00,")
     assert send(supervisor, shop, "/counts/C-7", do="finished").status_code in (400, 409)
