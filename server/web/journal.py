@@ -41,6 +41,7 @@ COLUMNS = ("date", "account", "debit", "credit", "text", "reference")
 MAP_COLUMNS = ("line", "component", "stage", "account", "valid_from")
 LIST_COLUMNS = ("number", "from", "to", "kind", "debit", "recorded", "by", "why", "reversed_by")
 ACCOUNT_LIST, NUMBERS = "accounts", "journals"
+MOST_ROWS = 150  # of each table of the page; the files have all
 _TYPED = dict.fromkeys(FIELDS, "")
 
 
@@ -204,13 +205,14 @@ def _page(typed: Mapping[str, str], trouble: ApiError | None) -> str:
         shown=shown,
         words=LINE_WORDS,
         map_words=WORDS,
-        rows=[] if shown is None else list(_line_rows(shown.lines, shown.closed.closed_us, None)),
+        rows=[] if shown is None else list(_line_rows(shown.lines[:MOST_ROWS], shown.closed.closed_us, None)),
         postings=lambda line: None if shown is None else _postings(line, shown),
         form_of=lambda one: f"{PATH}?{urlencode(_prefilled(one, shown))}#accounts",
         closes=[closed for closed in closes if closed.holds],
         reopened=_of_reopened(closes, recorded),
         recorded=recorded[listing.start : listing.last],
         listing=listing,
+        most=MOST_ROWS,
         accounts=sorted(
             mapped(known, now_us), key=lambda row: list(WORDS).index(row.line) if row.line in WORDS else len(WORDS)
         ),

@@ -5,6 +5,7 @@ import re
 
 import pytest
 
+from server.ledger.entries import Entry, record_all
 from server.ledger.journal_check import recorded_journals
 
 MAPPED = {"wip": "1300", "material": "1200", "labour": "5100", "late": "5900", "rounding": "4999"}
@@ -161,3 +162,38 @@ def test_a_stated_account_that_has_no_work_in_process_is_compared_with_nothing(s
     mapped(accountant, shop)
     send(accountant, shop, "/journal/balance", account="1390", balance="7,000,000,000.50")
     assert "1390 € 0.00 € 0.00 € 7,000,000,000.50 € 7,000,000,000.50" in shown(accountant)
+
+
+def test_a_page_of_many_accounts_has_the_first_rows_of_each_table_and_the_sum_of_all(hub_app, shop, accountant):
+    parts = [f"part-{number:04}" for number in range(600)]
+    bill = [{"component": part, "qty_milli": 1000} for part in parts]
+    made = [
+        ("cost.set", {"micros": 1_000_000}), ("account.map", {"line": "wip"}), ("account.map", {"line": "material"}),
+    ]  # fmt: skip
+    record_all(
+        shop.store,
+        [Entry("product.define", {"product": "kit", "routing": "line", "bom": bill}, "Kim", shop.ago(days=2))],
+    )
+    record_all(
+        shop.store,
+        [
+            Entry(what, fields | {"component": part} | account(fields, part), "Kim", shop.ago(days=2))
+            for part in parts
+            for what, fields in made
+        ],
+    )
+    shop.release("KIT", product="kit", qty=1, at_us=shop.ago(hours=40))
+    shop.scan("KIT", "saw", shop.ago(hours=30), station="other-1")
+    shop.settle()
+    shop.say("period.close", shop.ago(hours=20), why="month end")
+    shop.settle()
+    answer = accountant.get("/journal")
+    assert len(answer.get_data()) < 300_000
+    page = shown(accountant)
+    assert "and 1,050 more Total € 600.00 € 600.00" in page
+    assert page.count(" more ") >= 3
+    assert len(accountant.get("/journal.csv").get_data(as_text=True).splitlines()) == 1_201
+
+
+def account(fields, part):
+    return {"account": f"{fields['line']} of {part}"} if "line" in fields else {}
