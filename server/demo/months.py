@@ -6,7 +6,7 @@ first one; the journal of the second is left for the visitor.
 """
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from server.api.period_query import month_begin
@@ -54,13 +54,18 @@ def release(client: DemoClient, orders: Sequence[EarlierOrder]) -> None:
     client.post("/api/v1/entries", {"entries": bodies})
 
 
-def close_months(client: DemoClient, now_us: int, locale: LocaleFormat) -> None:
-    """Map the accounts, close the two months of the shop before this one, and export the journal of the first."""
+def close_months(client: DemoClient, now_us: int, locale: LocaleFormat, settle: Callable[[], None]) -> None:
+    """Map the accounts, close the two months of the shop before this one, and export the journal of the first.
+
+    `settle` waits until the hub has projected what was entered: it closes with all scans, and exports with all accounts.
+    """
     ends = [month_begin(now_us, locale)]
     ends.insert(0, month_begin(ends[0], locale))
     maps = [_entry("account.map", 0, line=line, account=account) for line, account in ACCOUNTS.items()]
     client.post("/api/v1/entries", {"entries": maps})
+    settle()
     closes = [client.post("/api/v1/entries", _entry("period.close", end_us, why="month end")) for end_us in ends]
+    settle()
     client.post("/api/v1/entries", _entry("journal.export", None, period=closes[0]["pos"]))
 
 

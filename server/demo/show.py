@@ -167,7 +167,7 @@ class DemoRun:
         ends = self._send_logs(self._written(past, end_us))
         self._await_projection()
         self._count(ends[COUNTED], end_us)
-        close_months(self._office, clock.utc_us(), LocaleFormat(zone=self._zone))
+        close_months(self._office, clock.utc_us(), LocaleFormat(zone=self._zone), self._await_projection)
         office_work(self._office, badges(self._entries))
         return acts(shop, rest, lambda order: self._office.enter("order.release", self._releases.pop(order.order)))
 
