@@ -169,6 +169,7 @@ class DemoRun:
         self._count(ends[COUNTED], end_us)
         close_months(self._office, clock.utc_us(), LocaleFormat(zone=self._zone), self._await_projection)
         office_work(self._office, badges(self._entries))
+        self._await_projection()
         return acts(shop, rest, lambda order: self._office.enter("order.release", self._releases.pop(order.order)))
 
     def _written(self, past: list[SimulatedScan], end_us: int) -> list[StationLog]:
