@@ -189,7 +189,8 @@ class DemoRun:
     def _count(self, sent: tuple[StationLog, LogEnd], end_us: int) -> None:
         """Count a stage after the last shift."""
         log, end = sent
-        scans = list(walk(items_at(self._office, COUNTED), items_at(self._office, BESIDE)))
+        beside = [one for stage in BESIDE for one in items_at(self._office, stage)]
+        scans = list(walk(items_at(self._office, COUNTED), beside))
         events = after_last_shift(
             log, scans, badges(self._entries)[0], end_us=end_us, key=self._key, readers=self._factory.readers
         )

@@ -11,7 +11,7 @@ from server.demo.simulated_shop import MILLI, SimulatedScan
 from server.demo.station_client import DemoClient
 from station.core.quantity import decimal_text, scaled
 
-COUNTED, BESIDE = "plating", "deburr"  # the stage that is counted, and another one of the same station
+COUNTED, BESIDE = "plating", ("deburr", "mill", "saw")  # the stage that is counted, and those before it
 COUNT, AUDITOR = "C-1", "E. Weber"
 WALK_S = DAYS * SHIFT_S + 60.0  # time of work of the first scan
 EVERY_S = 5.0
@@ -33,7 +33,7 @@ def items_at(client: DemoClient, stage: str) -> list[CountableItem]:
 
 
 def walk(items: Sequence[CountableItem], beside: Sequence[CountableItem]) -> Iterator[SimulatedScan]:
-    """The scans of the walk over the items of the stage; `beside`: those of another stage."""
+    """The scans of the walk over the items of the stage; `beside`: those of other stages, of which one is found here."""
     here = {one.item for one in items}
     strangers = [one for one in beside if one.item not in here]
     for number, one in enumerate([*items[:-1][:MOST], *strangers[:1]]):
