@@ -4,8 +4,8 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from server.accounting.count_acceptance import DecidableCount
 from server.api.format import time
-from server.count_acceptance import DecidableCount
 from server.ledger.count_check import MOST_WHY
 from server.queries.count_accuracy import CountAccuracy
 from server.queries.count_bookings import CountBooking

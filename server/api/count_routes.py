@@ -3,6 +3,7 @@
 import msgspec
 from flask import Blueprint, Response, request
 
+from server.accounting.count_acceptance import LineDecision, decidable, decision_entries
 from server.api import count_answer, schemas
 from server.api.openapi import documented
 from server.api.request_body import read_json
@@ -11,7 +12,6 @@ from server.api_errors import ApiError, json_answer
 from server.auth.gate import caller, demand_rights, needs, readers
 from server.auth.roles import Role
 from server.context import current_hub
-from server.count_acceptance import LineDecision, decidable, decision_entries
 from server.ledger.entries import EntryRefused, record_all
 from server.queries.count_accuracy import count_accuracy, finished_counts
 from server.queries.count_lines import visible_lines

@@ -3,12 +3,12 @@
 from flask import Blueprint, Response, request
 from sqlalchemy import Connection
 
+from server.accounting.journal_export import journal_of
 from server.api import journal_answer
 from server.api.openapi import documented
 from server.api_errors import ApiError, json_answer
 from server.auth.gate import readers
 from server.context import current_hub
-from server.journal_export import journal_of
 from server.queries.closed_periods import closed_periods
 from server.queries.recorded_journals import journals_recorded
 from server.queries.site import current_locale

@@ -7,6 +7,7 @@ from flask import Blueprint, Response, current_app, request
 from prometheus_client import generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
+from server.accounting.period_close import record_entries
 from server.api import schemas
 from server.api.health import health
 from server.api.openapi import description, documented
@@ -17,7 +18,6 @@ from server.auth.gate import Caller, anybody, beacon, caller, demand_rights, nee
 from server.auth.roles import Role
 from server.context import current_hub
 from server.ledger.entries import Entry, EntryRefused
-from server.period_close import record_entries
 from server.queries.lag import lag_of
 
 blueprint = Blueprint("rest", __name__)

@@ -1,7 +1,7 @@
 """Count entries: their fields, and what an open, ended or decided count refuses.
 
 `count.accept` decides about one line. A person sends the line and the decision; the hub adds the figures of the line and
-what it books (`server.count_acceptance`). Decision and booking are one entry, so that neither stands alone.
+what it books (`server.accounting.count_acceptance`). Decision and booking are one entry, so that neither stands alone.
 """
 
 from typing import Annotated, Any, Literal, NamedTuple, Protocol

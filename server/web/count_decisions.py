@@ -5,11 +5,11 @@ from hashlib import sha256
 from flask import Blueprint, flash, redirect, request
 from werkzeug.wrappers import Response as Answer
 
+from server.accounting.count_acceptance import DecidableCount, LineDecision, decidable, decision_entries
 from server.api_errors import ApiError
 from server.auth.gate import caller, needs
 from server.auth.roles import Role, needed_for
 from server.context import current_hub
-from server.count_acceptance import DecidableCount, LineDecision, decidable, decision_entries
 from server.ledger.count_check import LIMIT, MOST_WHY
 from server.ledger.entries import Entry, EntryRefused
 from server.queries.count_decisions import ACCEPTED, REJECTED

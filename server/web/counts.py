@@ -5,11 +5,11 @@ from typing import Any
 from flask import Blueprint, Response, flash, redirect, render_template, request
 from werkzeug.wrappers import Response as Answer
 
+from server.accounting.count_acceptance import DecidableCount, decidable
 from server.api_errors import ApiError
 from server.auth.gate import caller, needs, readers
 from server.auth.roles import needed_for
 from server.context import current_hub
-from server.count_acceptance import DecidableCount, decidable
 from server.ledger.count_check import MOST_WHY
 from server.ledger.entries import Entry
 from server.queries.count_decisions import CountDecision, limit_micros

@@ -4,12 +4,12 @@ import time
 from collections.abc import Sequence
 from datetime import datetime
 
+from server.accounting.period_close import record_entries
 from server.api_errors import ApiError
 from server.auth.gate import caller, demand_rights
 from server.context import current_hub
 from server.ledger.entries import Entry, EntryRefused, Recorded, record_accepted
 from server.locale_format import SECOND_US, LocaleFormat
-from server.period_close import record_entries
 from server.projection.worker import projected_pos, recalculating
 
 POLL_S = 0.02

@@ -8,12 +8,12 @@ from flask import Blueprint, Response, flash, redirect, render_template, request
 from sqlalchemy import Connection
 from werkzeug.wrappers import Response as Answer
 
+from server.accounting.journal_export import journal_of
 from server.api.period_query import FROM, KNOWN, TO
 from server.api_errors import ApiError
 from server.auth.gate import caller, needs, readers
 from server.auth.roles import needed_for
 from server.context import current_hub
-from server.journal_export import journal_of
 from server.ledger.account_check import BALANCE, MAP
 from server.ledger.entries import Entry
 from server.ledger.journal_check import EXPORT, REVERSE

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from fake_host import FakeMachine
 from shop_writer import ShopWriter
 
+from server.accounting.period_close import record_entries
 from server.api.examples import EXAMPLES
 from server.app import create_app
 from server.auth import accounts
@@ -22,7 +23,6 @@ from server.config import HubConfig
 from server.db.store import Store
 from server.ledger.entries import Entry
 from server.ops.bootstrap import initialise
-from server.period_close import record_entries
 from station.core.hash_chain import genesis, link
 
 NOW_US = round(datetime(2026, 11, 30, 14, tzinfo=UTC).timestamp() * 1e6)

@@ -5,7 +5,7 @@ from typing import Any
 
 from shop_writer import ShopWriter
 
-from server.count_acceptance import DecidableCount, LineDecision, decidable, decision_entries
+from server.accounting.count_acceptance import DecidableCount, LineDecision, decidable, decision_entries
 from server.ledger.entries import record_all
 from server.queries.count_bookings import CountBooking
 from server.queries.count_decisions import ACCEPTED

@@ -1,8 +1,8 @@
 """A shop with a scan in each of three periods and an account for each line of a journal; its closes and journals."""
 
+from server.accounting.period_close import record_entries
 from server.ledger.entries import Entry
 from server.ledger.journal_check import recorded_journals, standing
-from server.period_close import record_entries
 
 LINES = ("late", "material", "labour", "overhead", "outside", "finished", "normal_scrap", "abnormal_scrap", "counts",
          "closes", "revaluation", "rounding")  # fmt: skip

@@ -7,6 +7,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from server.accounting.period_close import record_entries
 from server.auth import devices
 from server.db.position_signal import PositionSignal
 from server.db.store import Store
@@ -16,7 +17,6 @@ from server.ledger.entries import Entry, record_all
 from server.ledger.hub_log import hub_row
 from server.ledger.ingest import BatchAppended, EventBatch, append
 from server.locale_format import UTC
-from server.period_close import record_entries
 from server.projection.worker import Projector
 from station.core.event import Event, Reader, encode
 from station.core.hash_chain import anchor_mac, boot_bytes, genesis, link

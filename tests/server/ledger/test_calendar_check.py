@@ -2,10 +2,10 @@
 
 import pytest
 
+from server.accounting.period_close import close_period
 from server.auth.roles import Role, needed_for
 from server.ledger.calendar_check import CALENDAR
 from server.ledger.entries import Entry, EntryRefused, record, record_all
-from server.period_close import close_period
 from server.projection.station_snapshot import NOT_FOR_STATIONS
 
 WEEK = [1, 2, 3, 4, 5]

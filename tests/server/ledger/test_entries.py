@@ -4,12 +4,12 @@ import pytest
 from fake_host import FakeMachine
 from sqlalchemy import select
 
+from server.accounting.period_close import close_period
 from server.clock.watch import why_in_doubt
 from server.db import schema
 from server.ledger import hub_log
 from server.ledger.entries import Entry, EntryRefused, record, record_all
 from server.ledger.hub_log import keep_time
-from server.period_close import close_period
 from station.core.event import decode
 from station.core.hash_chain import anchor_mac, boot_bytes
 

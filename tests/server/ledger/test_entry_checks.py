@@ -2,10 +2,10 @@
 
 import pytest
 
+from server.accounting.period_close import close_period
 from server.ledger.candidates import Candidate
 from server.ledger.entries import Entry, EntryRefused, record_all, record_changes
 from server.ledger.entry_checks import EntryChecks
-from server.period_close import close_period
 
 MADE = {"product": "bracket", "name": "Bracket", "routing": "line"}
 

@@ -5,9 +5,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from journal_shop import close, enter, journal_shop, journals, stands
 
-from server.journal_export import journal_of
+from server.accounting.journal_export import journal_of
+from server.accounting.period_close import record_entries
 from server.ledger.entries import Entry, EntryRefused, record, record_all
-from server.period_close import record_entries
 from server.projection.rebuild import rebuild
 from server.queries.closed_periods import closed_period
 from station.core.master_data import NAMED_BY

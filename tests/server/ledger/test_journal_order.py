@@ -6,10 +6,10 @@ import pytest
 from journal_shop import close, enter, journal_shop, journals, stands
 from sqlalchemy import select, update
 
+from server.accounting.journal_export import journal_of
+from server.accounting.period_close import record_entries
 from server.db.schema import period_listing
-from server.journal_export import journal_of
 from server.ledger.entries import Entry, EntryRefused, record_all
-from server.period_close import record_entries
 from server.queries.closed_periods import closed_period
 
 

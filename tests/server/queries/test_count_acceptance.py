@@ -9,7 +9,7 @@ from counted_shop import counted, decide, known, of_lines, opened, send
 from rolled_shop import lines as money_lines
 from sqlalchemy import select
 
-from server.count_acceptance import LineDecision, decision_entries
+from server.accounting.count_acceptance import LineDecision, decision_entries
 from server.ledger.entries import Entry, EntryRefused, record_all
 from server.projection.rebuild import rebuild
 from server.projection.tables import folded_rows, item, move, parcel

@@ -10,10 +10,10 @@ from drawn_shop import STAGES, drawn_shop
 from eventful_shop import eventful
 from rolled_shop import rolled
 
+from server.accounting.period_close import close_period
 from server.ledger.account_check import Line
 from server.ledger.entries import Entry, EntryRefused, record
 from server.ledger.period_listings import listing_at
-from server.period_close import close_period
 from server.projection.rebuild import rebuild
 from server.projection.worker import projected_pos
 from server.queries.account_map import AccountMap, account_map

@@ -10,11 +10,11 @@ from drawn_shop import STAGES, drawn_shop
 from restated_close import restated
 from sqlalchemy import select, update
 
+from server.accounting.period_close import close_period, record_entries
 from server.db.schema import ledger, period_listing
 from server.ledger.entries import Entry, EntryRefused, last_close, record_all
 from server.ledger.period_listings import listing_at
 from server.ledger.verify import verify
-from server.period_close import close_period, record_entries
 from server.projection.rebuild import rebuild
 from server.projection.worker import projected_pos
 from server.queries.closed_periods import close_that_holds, closed_period, closed_periods, stored_lines

@@ -6,8 +6,8 @@ import pytest
 from drawn_shop import STAGES, drawn_shop
 from restated_close import restated
 
+from server.accounting.period_close import close_period
 from server.ledger.entries import Entry, EntryRefused
-from server.period_close import close_period
 
 
 @pytest.fixture

@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 import msgspec
 from sqlalchemy import Connection, select
 
+from server.accounting.journal_export import export_journal, reverse_journal
 from server.db import schema
 from server.db.store import Store
-from server.journal_export import export_journal, reverse_journal
 from server.ledger.entries import Entry, EntryRefused, Recorded, last_close, record_all, write_all
 from server.ledger.entry_schema import mistakes
 from server.ledger.hub_log import hub_row
