@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -101,13 +101,64 @@ def month_end(page: Any) -> None:
     page.get_by_role("link", name="Month end").click()
 
 
-def close_period(page: Any, day: str, why: str) -> None:
-    """Choose the last day, look at what is open, and close with a reason."""
+def check(page: Any, day: str) -> None:
+    """Choose the last day, and look at what is open."""
     page.get_by_label("The period ends with the day").fill(day)
     page.get_by_role("button", name="Check").click()
-    form = page.locator("#close")
-    form.get_by_label("Reason").fill(why)
-    form.get_by_role("button", name="Close").click()
+
+
+def close_period(page: Any, day: str, why: str) -> None:
+    """Choose the last day, and close with a reason."""
+    check(page, day)
+    submit(page, "#close", "Close", {"Reason": why})
+
+
+def submit(page: Any, form: str, button: str, fields: dict[str, str]) -> None:
+    """Fill in the fields of a form by their labels, and send it."""
+    for label, text in fields.items():
+        page.locator(form).get_by_label(label).fill(text)
+    page.locator(form).get_by_role("button", name=button).click()
+
+
+def enter_missing_price(page: Any, day: date) -> None:
+    """From the check to the form of the cost that lacks."""
+    check(page, day.isoformat())
+    assert barriers(page) == []
+    page.get_by_role("link", name="1 item has no full cost").click()
+    page.get_by_role("link", name="Back to now").click()
+    page.get_by_role("link", name="Enter the price of sheet").click()
+    begin = (day - timedelta(days=20)).isoformat()
+    submit(page, "#enter", "Enter", {"Amount": "5.00", "Valid from": begin})
+
+
+def export_with_accounts(page: Any) -> None:
+    """From the closed period to its journal: enter each account that lacks, export, compare with the general ledger."""
+    page.locator("#period").get_by_role("link", name="Journal").click()
+    for line, account in ACCOUNTS.items():
+        page.locator("#unmapped").get_by_role("link", name=line).first.click()
+        form = page.locator("#account")
+        form.get_by_label("Component").fill("")
+        form.get_by_label("Cost centre").select_option("")
+        form.get_by_role("textbox", name="Account").fill(account)
+        form.get_by_role("button", name="Enter").click()
+    page.get_by_role("button", name="Export").click()
+    expect(page.locator(".said")).to_have_text("The journal is exported.")
+    submit(page, "#balance", "Compare", {"Account": "1300", "Balance": "89.00"})
+    expect(page.locator("#balances tbody tr")).to_contain_text("€ 1.00")
+    assert barriers(page) == []
+
+
+def reopen_and_reverse(page: Any) -> None:
+    """Reopen the period with a reason, and reverse the journal that was exported of it."""
+    page.get_by_role("link", name="Month end").first.click()
+    submit(page, "#reopen", "Reopen", {"Reason": "a receipt was missing"})
+    expect(page.locator(".said")).to_contain_text("open again")
+    expect(page.locator("#closes tbody tr")).to_contain_text("reopened")
+    page.get_by_role("link", name="Journal").first.click()
+    expect(page.locator("main")).to_contain_text("Journal 1 is of a close that was reopened")
+    page.get_by_role("link", name="Journal 1").click()
+    submit(page, "#reverse", "Reverse", {"Reason": "the month is closed anew"})
+    expect(page.locator("#numbers tbody tr")).to_have_count(2)
 
 
 def test_an_accountant_closes_a_month_by_the_links_of_the_pages(chromium, office):
@@ -115,57 +166,16 @@ def test_an_accountant_closes_a_month_by_the_links_of_the_pages(chromium, office
     with a_page(chromium, office.hub.url) as page:
         office.sign_in(page, "account")
         month_end(page)
-        page.get_by_label("The period ends with the day").fill(day.isoformat())
-        page.get_by_role("button", name="Check").click()
-        assert barriers(page) == []
-        page.get_by_role("link", name="1 item has no full cost").click()
-        page.get_by_role("link", name="Back to now").click()
-        page.get_by_role("link", name="Enter the price of sheet").click()
-        prices = page.locator("#enter")
-        prices.get_by_label("Amount").fill("5.00")
-        prices.get_by_label("Valid from").fill((day - timedelta(days=20)).isoformat())
-        prices.get_by_role("button", name="Enter").click()
-
+        enter_missing_price(page, day)
         month_end(page)
-        page.get_by_label("The period ends with the day").fill(day.isoformat())
-        page.get_by_role("button", name="Check").click()
-        checks = page.locator("#checks")
-        expect(checks).to_contain_text("€ 90.00 in 3 items")
-        expect(checks).to_contain_text("Nothing is open")
+        check(page, day.isoformat())
+        expect(page.locator("#checks")).to_contain_text("€ 90.00 in 3 items")
+        expect(page.locator("#checks")).to_contain_text("Nothing is open")
         close_period(page, day.isoformat(), "month end")
         expect(page.locator(".said")).to_contain_text("with € 90.00 in process")
         assert barriers(page) == []
-
-        page.locator("#period").get_by_role("link", name="Journal").click()
-        for line, account in ACCOUNTS.items():
-            page.locator("#unmapped").get_by_role("link", name=line).first.click()
-            form = page.locator("#account")
-            form.get_by_label("Component").fill("")
-            form.get_by_label("Cost centre").select_option("")
-            form.get_by_role("textbox", name="Account").fill(account)
-            form.get_by_role("button", name="Enter").click()
-        page.get_by_role("button", name="Export").click()
-        expect(page.locator(".said")).to_have_text("The journal is exported.")
-        balance = page.locator("#balance")
-        balance.get_by_label("Account").fill("1300")
-        balance.get_by_label("Balance").fill("89.00")
-        balance.get_by_role("button", name="Compare").click()
-        expect(page.locator("#balances tbody tr")).to_contain_text("€ 1.00")
-        assert barriers(page) == []
-
-        page.get_by_role("link", name="Month end").first.click()
-        reopen = page.locator("#reopen")
-        reopen.get_by_label("Reason").fill("a receipt was missing")
-        reopen.get_by_role("button", name="Reopen").click()
-        expect(page.locator(".said")).to_contain_text("open again")
-        expect(page.locator("#closes tbody tr")).to_contain_text("reopened")
-        page.get_by_role("link", name="Journal").first.click()
-        expect(page.locator("main")).to_contain_text("Journal 1 is of a close that was reopened")
-        page.get_by_role("link", name="Journal 1").click()
-        reverse = page.locator("#reverse")
-        reverse.get_by_label("Reason").fill("the month is closed anew")
-        reverse.get_by_role("button", name="Reverse").click()
-        expect(page.locator("#numbers tbody tr")).to_have_count(2)
+        export_with_accounts(page)
+        reopen_and_reverse(page)
         month_end(page)
         close_period(page, day.isoformat(), "with the receipt")
         expect(page.locator("#closes tbody tr")).to_have_count(2)
