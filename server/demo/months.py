@@ -24,7 +24,7 @@ ACCOUNTANT = "C. Ferrari"
 ACCOUNTS = {
     "wip": "1300", "material": "1200", "finished": "1400", "labour": "5100", "overhead": "5200", "outside": "5300",
     "normal_scrap": "5210", "abnormal_scrap": "5910", "counts": "5920", "closes": "5930", "revaluation": "5940",
-    "late": "5950", "rounding": "5990",
+    "late": "5950", "rounding": "5990", "write_down": "5960", "write_down_allowance": "1390",
 }  # fmt: skip
 
 
