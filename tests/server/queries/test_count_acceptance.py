@@ -261,18 +261,17 @@ def test_pieces_that_join_others_have_their_form(shop):
     assert money_lines(rolled(shop, before_us).total) == {"counts": 2 * 3_000_000 + 2_000_000}
 
 
-def refused(shop, match, **data):
-    with pytest.raises(EntryRefused, match=match):
-        shop.say("count.accept", **data)
-
-
-def test_an_entry_that_a_person_writes_has_no_figures_and_is_refused(shop):
+@pytest.mark.parametrize(
+    ("figures", "said"),
+    [({}, "lines that the hub compares"), ({"booked": [{"stage": "saw", "qty_milli": -1}]}, "unknown field")],
+)
+def test_an_entry_that_a_person_writes_has_no_figures_and_is_refused(shop, figures, said):
     opened(shop)
     counted(shop, "WO-2", "saw", 3, qty_milli=8000)
     shop.settle()
-    line = {"count": "C-1", "item": "WO-2", "stage": "saw", "how": "accepted"}
-    refused(shop, "lines that the hub compares", **line)
-    refused(shop, "unknown field", **line, booked=[{"stage": "saw", "qty_milli": -1}])
+    with pytest.raises(EntryRefused, match=said):
+        shop.say("count.accept", count="C-1", item="WO-2", stage="saw", how="accepted", **figures)
+    assert balance(shop, "WO-2") == {("here", "saw"): 10_000}
 
 
 def test_a_count_that_goes_on_or_was_cancelled_books_nothing(shop):
