@@ -1,5 +1,7 @@
 """The hub's web worker around a small application: `worker_process.py BOUNDS`, where BOUNDS is JSON of `WorkerLimits`.
 
+BOUNDS may also have `threads`, by default 4.
+
 Prints its port. `/wait` answers once `/go` was asked; `/echo` answers what it got; `/long` answers 64 MiB.
 """
 
@@ -15,6 +17,8 @@ from server.http.connection import WorkerLimits
 from server.http.request_worker import RequestWorker
 
 go = threading.Event()
+given = json.loads(sys.argv[1])
+threads = given.pop("threads", 4)
 
 
 def application(environ: dict[str, Any], start_response: Any) -> list[bytes]:
@@ -32,7 +36,7 @@ def application(environ: dict[str, Any], start_response: Any) -> list[bytes]:
 class TriedWorker(RequestWorker):
     """With the bounds of a test."""
 
-    bounds = WorkerLimits(**json.loads(sys.argv[1]))
+    bounds = WorkerLimits(**given)
 
 
 def know_the_station(worker: RequestWorker) -> None:
@@ -41,13 +45,13 @@ def know_the_station(worker: RequestWorker) -> None:
 
 
 class Server(BaseApplication):  # type: ignore[misc]
-    """gunicorn with four threads."""
+    """gunicorn with so many threads for pages."""
 
     def load_config(self) -> None:
         settings = {
             "bind": "127.0.0.1:0",
             "worker_class": TriedWorker,
-            "threads": 4,
+            "threads": threads,
             "loglevel": "critical",
             "keepalive": 65,
             "graceful_timeout": 2,
