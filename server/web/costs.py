@@ -21,7 +21,7 @@ from server.query_words import query_words
 from server.web.component_bill import bill_address
 from server.web.cost_form import BASES, FIELDS, PREFILLED, entry_of, percent
 from server.web.display_names import DisplayNames
-from server.web.form_entries import enter
+from server.web.form_entries import enter, refused_status
 from server.web.form_results import written_once
 from server.web.listing import Listing, page_number
 from server.web.table_file import FORMS, Cell, amount, moment, table_file
@@ -83,9 +83,7 @@ def set_price() -> Answer | tuple[str, int]:
         entry = entry_of(typed, valuation.master_data, locale, now_us, caller().name)
         enter([entry])
     except ApiError as error:
-        if error.status not in (400, 409):
-            raise
-        return _page(typed, error), error.status
+        return _page(typed, error), refused_status(error)
     from_us = now_us if entry.holds_from_us is None else entry.holds_from_us
     priced = valuation.master_data.extended(Definition(COST, from_us, (now_us, _NEWEST, 0), entry.data))
     in_process = [row for row in stock if row.in_process]

@@ -49,6 +49,13 @@ def enter_each(entries: Sequence[Entry]) -> list[Recorded | EntryRefused]:
     return results
 
 
+def refused_status(error: ApiError) -> int:
+    """The status of the page that shows what was typed beside its refusal. Raises an error that is none of the form."""
+    if error.status not in (400, 409):
+        raise error
+    return error.status
+
+
 def _wait_for(pos: int) -> None:
     """Wait until an entry is projected and the refold queues are empty: a correction queues the items that it changes."""
     hub = current_hub()

@@ -27,7 +27,7 @@ from server.query_words import query_words
 from server.web.account_form import FIELDS, LINE_WORDS, PREFILLED, WORDS, balance_entry, map_entry
 from server.web.costs import components_of
 from server.web.display_names import DisplayNames
-from server.web.form_entries import enter
+from server.web.form_entries import enter, refused_status
 from server.web.form_results import written_once
 from server.web.listing import Listing, page_number
 from server.web.roll_forward import POSTINGS
@@ -124,7 +124,7 @@ def set_account() -> Answer | tuple[str, int]:
     try:
         enter([map_entry(typed, known, components_of(known, now_us), shop_locale(), caller().name)])
     except ApiError as error:
-        return _refused(typed, error)
+        return _page(typed, error), refused_status(error)
     ended = f"No account for {WORDS[typed['line']]} from then on."
     flash(ended if typed["withdrawn"] else f"{WORDS[typed['line']]}: account {typed['account']}.")
     return _back()
@@ -138,7 +138,7 @@ def export() -> Answer | tuple[str, int]:
     try:
         enter([Entry(EXPORT, {"period": _period()}, caller().name)])
     except ApiError as error:
-        return _refused(_TYPED, error)
+        return _page(_TYPED, error), refused_status(error)
     flash("The journal is exported.")
     return _back()
 
@@ -153,7 +153,7 @@ def reverse() -> Answer | tuple[str, int]:
     try:
         enter([Entry(REVERSE, {"journal": asked, "why": why}, caller().name)])
     except ApiError as error:
-        return _refused(_TYPED, error)
+        return _page(_TYPED, error), refused_status(error)
     flash(f"Journal {asked} is reversed. Its period can be exported again.")
     return _back()
 
@@ -167,15 +167,9 @@ def set_balance() -> Answer | tuple[str, int]:
     try:
         enter([balance_entry(typed, _period(), shop_locale(), caller().name)])
     except ApiError as error:
-        return _refused(_TYPED, error)
+        return _page(_TYPED, error), refused_status(error)
     flash(f"The balance of account {typed['account']} is entered.")
     return _back()
-
-
-def _refused(typed: Mapping[str, str], error: ApiError) -> tuple[str, int]:
-    if error.status not in (400, 409):
-        raise error
-    return _page(typed, error), error.status
 
 
 def _back() -> Answer:

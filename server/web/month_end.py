@@ -20,7 +20,7 @@ from server.queries.closed_periods import ClosedPeriod, closed_period, closed_pe
 from server.queries.restatement import Cause, restatement
 from server.queries.stock_listing import ListedStock
 from server.query_words import query_words
-from server.web.form_entries import enter
+from server.web.form_entries import enter, refused_status
 from server.web.form_results import written_once
 from server.web.listing import Listing, page_number
 from server.web.table_file import FORMS, Cell, amount, moment, quantity, table_file
@@ -105,9 +105,7 @@ def close() -> Answer | tuple[str, int]:
     try:
         written = enter([Entry(CLOSE, {"why": typed["why"]} | _seen(), caller().name, _end_of(typed["until"]))])
     except ApiError as error:
-        if error.status not in (400, 409):
-            raise
-        return _page(typed, error), error.status
+        return _page(typed, error), refused_status(error)
     with current_hub().store.read() as connection:
         closed = closed_period(connection, written[0].pos)
     if closed is not None:
@@ -124,9 +122,7 @@ def reopen() -> Answer | tuple[str, int]:
     try:
         enter([Entry(REOPEN, {"why": request.form.get("why", "").strip()} | _seen(), caller().name)])
     except ApiError as error:
-        if error.status not in (400, 409):
-            raise
-        return _page({"until": "", "why": ""}, error), error.status
+        return _page({"until": "", "why": ""}, error), refused_status(error)
     flash("The last closed period is open again. What was stored with it stays.")
     return redirect(PATH)
 

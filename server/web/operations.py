@@ -23,7 +23,7 @@ from server.query_words import query_words
 from server.text import nearest
 from server.web.cost_form import percent
 from server.web.display_names import DisplayNames
-from server.web.form_entries import enter
+from server.web.form_entries import enter, refused_status
 from server.web.form_results import written_once
 from server.web.listing import Listing, page_number
 from server.web.table_file import FORMS, Cell, quantity, table_file
@@ -92,9 +92,7 @@ def change() -> Answer | tuple[str, int]:
     try:
         enter([entry_of(typed, shop, shop_locale(), current_hub().clock.utc_us(), caller().name)])
     except ApiError as error:
-        if error.status not in (400, 409):
-            raise
-        return _page(typed, error), error.status
+        return _page(typed, error), refused_status(error)
     routing = short(visible(typed["routing"]))
     flash(f"Operation {typed['op']} of {routing} is changed, for orders that are released from now on.")
     return redirect(PATH)

@@ -15,9 +15,10 @@ from server.auth.roles import needed_for
 from server.context import current_hub
 from server.ledger.entries import Entry
 from server.queries.current_master_data import master_data
+from server.queries.escape import short, visible
 from server.query_words import query_words
 from server.text import nearest
-from server.web.form_entries import enter
+from server.web.form_entries import enter, refused_status
 from server.web.form_results import written_once
 from server.web.listing import Listing, page_number
 from server.web.table_file import FORMS, Cell, table_file
@@ -73,10 +74,8 @@ def change() -> Answer | tuple[str, int]:
     try:
         enter([entry_of(typed, shop, current_hub().clock.utc_us(), caller().name)])
     except ApiError as error:
-        if error.status not in (400, 409):
-            raise
-        return _page(typed, error), error.status
-    flash(f"Product {typed['product']} is changed from now on.")
+        return _page(typed, error), refused_status(error)
+    flash(f"Product {short(visible(typed['product']))} is changed from now on.")
     return redirect(PATH)
 
 

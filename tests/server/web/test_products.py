@@ -72,3 +72,14 @@ def test_an_accountant_and_a_reader_change_nothing(hub_app, shop):
 
 def test_a_shop_without_products_has_a_page(hub_app):
     assert "No product yet" in text_of(hub_app.anonymous().get("/products").text)
+
+
+@pytest.mark.parametrize("name", ["\u202egnp.renn", "p" * 64, "<b>part</b>"])
+def test_the_answer_to_a_change_shows_each_character_of_the_name(shop, supervisor, name):
+    shop.say("product.define", product=name, name="Part", routing="line")
+    shop.settle()
+    assert send(supervisor, shop, product=name, withdrawn="yes").status_code == 302
+    said = supervisor.get("/products").text.partition('class="said"')[2].partition("</")[0]
+    assert "is changed from now on" in said
+    assert "\u202e" not in said
+    assert "<b>" not in said
